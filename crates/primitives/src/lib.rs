@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod account;
+mod block;
+mod changes;
+mod transaction;
+
+pub use account::{Account, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT};
+pub use block::{Block, BlockBody, BlockRef, Header, Heads, RecoveredBlock, SealedBlock, SealedHeader};
+pub use changes::{AccountDiff, SlotDiff, StoredNode, TrieNodeDiff};
+pub use transaction::{Receipt, RecoveredTx, Transaction, TransactionError, decode_transaction};
