@@ -1,1 +1,1 @@
-//! Shared helpers of the test targets.
+//! What several test targets share.

@@ -1,0 +1,1 @@
+//! Killed anywhere, started again, compared.

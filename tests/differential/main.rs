@@ -1,0 +1,1 @@
+//! Same input, same output as recorded vectors and as other implementations.

@@ -1,0 +1,1 @@
+//! Whole nodes, as an operator and a wallet meet them.

@@ -1,0 +1,4 @@
+//! What must hold of the workspace itself.
+
+mod layers;
+mod metadata;

@@ -1,0 +1,62 @@
+//! What cargo knows about the workspace.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+
+/// The resolved dependency graph with all members.
+pub(crate) fn cargo_metadata() -> Value {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked", "--offline", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("cargo prints JSON")
+}
+
+/// Members of the workspace as (name, dependencies that are members too, without dev-dependencies).
+pub(crate) fn members(metadata: &Value) -> Vec<(String, Vec<String>)> {
+    let ids = array(&metadata["workspace_members"]);
+    let packages: Vec<&Value> = array(&metadata["packages"])
+        .iter()
+        .filter(|package| ids.contains(&package["id"]))
+        .collect();
+    let names: Vec<&str> = packages.iter().map(|package| text(&package["name"])).collect();
+    packages
+        .iter()
+        .map(|package| {
+            let dependencies = array(&package["dependencies"])
+                .iter()
+                .filter(|dependency| dependency["kind"] != "dev")
+                .map(|dependency| text(&dependency["name"]))
+                .filter(|name| names.contains(name))
+                .map(str::to_owned)
+                .collect();
+            (text(&package["name"]).to_owned(), dependencies)
+        })
+        .collect()
+}
+
+/// Features with which each version of a package is built.
+pub(crate) fn features(metadata: &Value, package: &str) -> Vec<Vec<String>> {
+    let ids: Vec<&Value> = array(&metadata["packages"])
+        .iter()
+        .filter(|known| known["name"] == package)
+        .map(|known| &known["id"])
+        .collect();
+    array(&metadata["resolve"]["nodes"])
+        .iter()
+        .filter(|node| ids.contains(&&node["id"]))
+        .map(|node| array(&node["features"]).iter().map(|name| text(name).to_owned()).collect())
+        .collect()
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().expect("a list")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
