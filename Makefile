@@ -1,0 +1,44 @@
+# `make` prints the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# One profile for everything, so that nothing, least of all RocksDB, is compiled twice.
+CARGO_FLAGS := --profile ci --locked
+# Arguments for the program: make dev ARGS="--dev.block-time 500ms"
+ARGS ?=
+
+.PHONY: help
+help: ## Print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+.PHONY: setup
+setup: ## Install what the build and the checks lack (Debian packages when root, npm packages, cargo-deny)
+	@.ci/setup
+
+.PHONY: build
+build: setup ## Build all binaries
+	cargo build $(CARGO_FLAGS) --workspace --bins
+
+.PHONY: dev
+dev: setup ## Run a development chain with funded accounts; Ctrl-C stops it
+	cargo run $(CARGO_FLAGS) -p phala-node -- dev $(ARGS)
+
+.PHONY: test
+test: build ## Run all tests
+	cargo test $(CARGO_FLAGS) --workspace
+
+.PHONY: check
+check: setup ## Check format, lints, documentation, dependencies and layers
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	@.ci/deny
+	cargo test $(CARGO_FLAGS) -p phala-tests --test workspace
+
+.PHONY: bench
+bench: setup ## Measure import, build, state root, memory, disk and RPC; prints a table and writes JSON
+	cargo run $(CARGO_FLAGS) -p phala-bench -- $(ARGS)
+
+.PHONY: soak
+soak: build ## Run the long tests: 200 crash rounds, a minute of load
+	PHALA_SOAK=1 cargo test $(CARGO_FLAGS) -p phala-tests --test crash --test e2e -- --include-ignored --nocapture
