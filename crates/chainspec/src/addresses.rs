@@ -1,0 +1,41 @@
+//! Addresses that the protocol fixes.
+
+use alloy_primitives::{Address, address};
+
+/// `L2CrossDomainMessenger` predeploy.
+pub const L2_CROSS_DOMAIN_MESSENGER: Address =
+    address!("0x4200000000000000000000000000000000000007");
+
+/// `GasPriceOracle` predeploy.
+pub const GAS_PRICE_ORACLE: Address = address!("0x420000000000000000000000000000000000000F");
+
+/// `SequencerFeeVault` predeploy: coinbase of every block, receives priority fees.
+pub const SEQUENCER_FEE_VAULT: Address = address!("0x4200000000000000000000000000000000000011");
+
+/// `L1Block` predeploy: what tx 0 of every block says about L1.
+pub const L1_BLOCK: Address = address!("0x4200000000000000000000000000000000000015");
+
+/// `L2ToL1MessagePasser` predeploy: its storage root is the header's `withdrawalsRoot` from Isthmus.
+pub const L2_TO_L1_MESSAGE_PASSER: Address = address!("0x4200000000000000000000000000000000000016");
+
+/// `ProxyAdmin` predeploy: admin of every proxied predeploy.
+pub const PROXY_ADMIN: Address = address!("0x4200000000000000000000000000000000000018");
+
+/// `BaseFeeVault` predeploy: receives base fees, which this chain does not burn.
+pub const BASE_FEE_VAULT: Address = address!("0x4200000000000000000000000000000000000019");
+
+/// `L1FeeVault` predeploy: receives L1 data fees.
+pub const L1_FEE_VAULT: Address = address!("0x420000000000000000000000000000000000001A");
+
+/// `OperatorFeeVault` predeploy: receives operator fees (Isthmus and later).
+pub const OPERATOR_FEE_VAULT: Address = address!("0x420000000000000000000000000000000000001b");
+
+/// Sender of the L1-attributes deposit; no key exists for it.
+pub const L1_ATTRIBUTES_DEPOSITOR: Address = address!("0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001");
+
+/// Account that deploys the EIP-4788 contract on chains that did not have it from genesis.
+pub const BEACON_ROOTS_DEPLOYER: Address = address!("0x0B799C86a49DEeb90402691F1041aa3AF2d3C875");
+
+/// Account that deploys the EIP-2935 contract on chains that did not have it from genesis.
+pub const HISTORY_STORAGE_DEPLOYER: Address =
+    address!("0x3462413Af4609098e1E27A490f554f260213D685");
