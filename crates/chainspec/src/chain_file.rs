@@ -21,8 +21,8 @@ use self::sections::{ChainFile, ForksSection};
 use crate::{
     ChainSpec, ChainSpecError, ExtraData, Fork, Forks, Genesis, GenesisAccount,
     addresses::{BEACON_ROOTS_DEPLOYER, HISTORY_STORAGE_DEPLOYER, SEQUENCER_FEE_VAULT},
-    chain_spec::requires_everything,
     genesis_json::read_alloc_json,
+    validation::requires_everything,
 };
 
 /// Reads a chain file. `folder` is where a relative `genesis.alloc_file` is looked for.
@@ -32,8 +32,8 @@ pub(crate) fn read_chain_file(
 ) -> Result<ChainSpec, ChainSpecError> {
     let document = DeTable::parse(text).map_err(|error| toml_error(text, None, &error))?;
     keys::check(document.get_ref())?;
-    let file: ChainFile = toml::from_str(text)
-        .map_err(|error| toml_error(text, Some(document.get_ref()), &error))?;
+    let file: ChainFile =
+        toml::from_str(text).map_err(|error| toml_error(text, Some(document.get_ref()), &error))?;
     let missing = missing_keys(&file)?;
     let forks = forks(&file.forks)?;
     let timestamp = file.genesis.timestamp.unwrap_or(0);
@@ -181,10 +181,8 @@ fn toml_error(
         let before = text.get(..at.unwrap_or(0)).unwrap_or("");
         format!("line {}", before.matches('\n').count() + 1)
     };
-    let location = at
-        .zip(document)
-        .and_then(|(at, document)| keys::key_at(document, at))
-        .unwrap_or_else(line);
+    let location =
+        at.zip(document).and_then(|(at, document)| keys::key_at(document, at)).unwrap_or_else(line);
     ChainSpecError::Toml { location, message: error.message().to_owned() }
 }
 

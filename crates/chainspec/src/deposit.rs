@@ -101,7 +101,7 @@ pub fn decode_user_deposit(log: &DepositLog<'_>) -> Result<TxDeposit, DepositErr
 /// The only field of the event's data: `bytes`, padded to whole words, and to no more than that.
 /// What the padding holds is not looked at, as in other verifiers.
 fn abi_bytes(data: &[u8]) -> Result<&[u8], &'static str> {
-    if data.len() < ABI_HEAD_LEN || data.len() % 32 != 0 {
+    if data.len() < ABI_HEAD_LEN || !data.len().is_multiple_of(32) {
         return Err("data is not a whole number of words, at least two");
     }
     let (head, body) = data.split_at(ABI_HEAD_LEN);

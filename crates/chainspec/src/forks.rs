@@ -144,14 +144,33 @@ impl Forks {
     ///
     /// The error names the fork that would be active before its predecessor, as a chain file
     /// spells it.
-    pub fn new(
+    pub fn new(activations: impl IntoIterator<Item = (Fork, u64)>) -> Result<Self, ChainSpecError> {
+        Self::ordered(activations)
+            .map_err(|(fork, reason)| ChainSpecError::invalid(format!("forks.{fork}_time"), reason))
+    }
+
+    /// [`Forks::new`] for callers that spell forks in their own way.
+    pub(crate) fn ordered(
         activations: impl IntoIterator<Item = (Fork, u64)>,
-    ) -> Result<Self, ChainSpecError> {
+    ) -> Result<Self, (Fork, String)> {
         let mut forks = Self::BEDROCK;
         for (fork, time) in activations {
             forks.times[fork as usize] = Some(time);
         }
-        forks.validate()?;
+        if forks.times[0] != Some(0) {
+            return Err((Fork::Bedrock, "must be 0".to_owned()));
+        }
+        for fork in Fork::ALL {
+            let (Some(time), Some(before)) = (forks.time(fork), fork.predecessor()) else {
+                continue;
+            };
+            let reason = match forks.time(before) {
+                Some(earlier) if earlier <= time => continue,
+                Some(earlier) => format!("{time} is before {before} ({earlier})"),
+                None => format!("set while {before}, its predecessor, is not"),
+            };
+            return Err((fork, reason));
+        }
         Ok(forks)
     }
 
@@ -160,24 +179,6 @@ impl Forks {
         let mut forks = Self::BEDROCK;
         forks.times[..=profile.newest() as usize].fill(Some(0));
         forks
-    }
-
-    fn validate(&self) -> Result<(), ChainSpecError> {
-        if self.times[0] != Some(0) {
-            return Err(ChainSpecError::invalid("forks.bedrock_time", "must be 0"));
-        }
-        for fork in Fork::ALL {
-            let (Some(time), Some(before)) = (self.time(fork), fork.predecessor()) else {
-                continue;
-            };
-            let reason = match self.time(before) {
-                Some(earlier) if earlier <= time => continue,
-                Some(earlier) => format!("{time} is before {before} ({earlier})"),
-                None => format!("set while {before}, its predecessor, is not"),
-            };
-            return Err(ChainSpecError::invalid(format!("forks.{fork}_time"), reason));
-        }
-        Ok(())
     }
 
     /// When a fork activates; `None` if it never does.
@@ -346,7 +347,10 @@ mod tests {
                 assert_eq!(at(OpHardfork::Jovian), OpSpecId::JOVIAN as u8 <= spec as u8);
                 assert_eq!(at(OpHardfork::Karst), OpSpecId::KARST as u8 <= spec as u8);
                 assert!(!at(OpHardfork::Interop));
-                assert_eq!(forks.is_shanghai_active_at_timestamp(timestamp), at(OpHardfork::Canyon));
+                assert_eq!(
+                    forks.is_shanghai_active_at_timestamp(timestamp),
+                    at(OpHardfork::Canyon)
+                );
                 assert_eq!(forks.is_cancun_active_at_timestamp(timestamp), at(OpHardfork::Ecotone));
                 assert_eq!(forks.is_prague_active_at_timestamp(timestamp), at(OpHardfork::Isthmus));
                 assert_eq!(forks.is_osaka_active_at_timestamp(timestamp), at(OpHardfork::Karst));

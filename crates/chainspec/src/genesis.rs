@@ -81,8 +81,11 @@ impl Genesis {
             mix_hash: self.mix_hash,
             nonce: B64::from(self.nonce.to_be_bytes()),
             base_fee_per_gas: Some(self.base_fee_per_gas),
-            withdrawals_root: canyon
-                .then_some(if isthmus { message_passer_root } else { EMPTY_STORAGE_ROOT }),
+            withdrawals_root: canyon.then_some(if isthmus {
+                message_passer_root
+            } else {
+                EMPTY_STORAGE_ROOT
+            }),
             blob_gas_used: ecotone.then_some(self.blob_gas_used),
             excess_blob_gas: ecotone.then_some(self.excess_blob_gas),
             parent_beacon_block_root: ecotone.then_some(B256::ZERO),

@@ -23,7 +23,9 @@ impl<T: fmt::LowerHex> Serialize for Quantity<T> {
 }
 
 /// Reads an amount of wei into a plain number.
-pub(crate) fn deserialize_wei<'de, D: Deserializer<'de>>(deserializer: D) -> Result<U256, D::Error> {
+pub(crate) fn deserialize_wei<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<U256, D::Error> {
     Quantity::deserialize(deserializer).map(|Quantity(wei)| wei)
 }
 
@@ -56,10 +58,8 @@ impl<T: TryFrom<U256>> de::Visitor<'_> for QuantityVisitor<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        parse_number(text).map_or_else(
-            || Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-            Self::fit,
-        )
+        parse_number(text)
+            .map_or_else(|| Err(E::invalid_value(de::Unexpected::Str(text), &self)), Self::fit)
     }
 }
 
@@ -179,7 +179,9 @@ mod tests {
         }
         assert_eq!(quantity::<u64>("\"0x\""), Ok(0));
         assert_eq!(quantity::<U256>("\"0xffffffffffffffffff\""), Ok((U256::ONE << 72) - U256::ONE));
-        for json in ["-1", "\"\"", "\"0xg\"", "\"1_0\"", "\"0x_1\"", "1.5", "null", "true", "\"-1\""] {
+        for json in
+            ["-1", "\"\"", "\"0xg\"", "\"1_0\"", "\"0x_1\"", "1.5", "null", "true", "\"-1\""]
+        {
             assert!(quantity::<u64>(json).is_err(), "{json}");
         }
         assert!(quantity::<u64>("\"0x10000000000000000\"").is_err());

@@ -100,15 +100,26 @@ pub(super) fn key_at(document: &DeTable<'_>, offset: usize) -> Option<String> {
     visited.ok().and(found)
 }
 
-type OnKey<'a> =
-    dyn FnMut(&str, &[std::ops::Range<usize>]) -> Result<(), ChainSpecError> + 'a;
+/// Keys that a document does not use.
+#[cfg(test)]
+pub(super) fn missing_in(document: &DeTable<'_>) -> impl Iterator<Item = &'static str> {
+    let mut paths = Vec::new();
+    visit(document, "", &mut |path, _| {
+        paths.push(path.to_owned());
+        Ok(())
+    })
+    .expect("pushing does not fail");
+    KEYS.into_iter().filter(move |key| {
+        !paths
+            .iter()
+            .any(|path| path.split('.').count() == key.split('.').count() && is_under(key, path))
+    })
+}
+
+type OnKey<'a> = dyn FnMut(&str, &[std::ops::Range<usize>]) -> Result<(), ChainSpecError> + 'a;
 
 /// Calls `on_key` with the path of every key, parents first, and where key and value stand.
-fn visit(
-    table: &DeTable<'_>,
-    prefix: &str,
-    on_key: &mut OnKey<'_>,
-) -> Result<(), ChainSpecError> {
+fn visit(table: &DeTable<'_>, prefix: &str, on_key: &mut OnKey<'_>) -> Result<(), ChainSpecError> {
     for (key, value) in table {
         let dot = if prefix.is_empty() { "" } else { "." };
         let path = format!("{prefix}{dot}{}", key.get_ref());
@@ -156,10 +167,7 @@ fn is_under(key: &str, parent: &str) -> bool {
     parent.split('.').all(|part| parts.next().is_some_and(|name| name == "*" || name == part))
 }
 
-fn closest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = (&'a str, String)>,
-) -> Option<String> {
+fn closest<'a>(name: &str, candidates: impl Iterator<Item = (&'a str, String)>) -> Option<String> {
     candidates
         .filter(|(candidate, _)| *candidate != "*")
         .map(|(candidate, path)| (edit_distance(name, candidate), path))

@@ -48,13 +48,13 @@ impl ConfigFields {
         if let Some(ecotone) = activations.get(&Fork::Ecotone).copied() {
             activations.entry(Fork::Delta).or_insert(ecotone);
         }
-        Forks::new(activations).map_err(|error| match error {
-            ChainSpecError::Invalid { key, reason } => {
-                let fork = Fork::ALL.into_iter().find(|fork| key == format!("forks.{fork}_time"));
-                let key = fork.map_or(key, |fork| format!("config.{}", json_key(fork)));
-                ChainSpecError::Invalid { key, reason }
-            }
-            other => other,
+        Forks::ordered(activations).map_err(|(fork, reason)| {
+            let key = match json_key(fork) {
+                // Filled in above: the file's key is Ecotone's.
+                "deltaTime" if !self.times.contains_key("deltaTime") => json_key(Fork::Ecotone),
+                key => key,
+            };
+            ChainSpecError::invalid(format!("config.{key}"), reason)
         })
     }
 

@@ -301,4 +301,3 @@ impl<'de> Deserialize<'de> for StorageFields {
         deserializer.deserialize_map(StorageVisitor)
     }
 }
-

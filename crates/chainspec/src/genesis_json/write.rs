@@ -10,16 +10,14 @@ use super::config::json_key;
 use crate::{ChainSpec, ChainSpecError, Fork, GenesisAccount, quantity::Quantity};
 
 /// Writes the genesis as geth, op-geth and op-reth read it, account by account.
-pub fn write_genesis_json(
-    spec: &ChainSpec,
-    writer: impl io::Write,
-) -> Result<(), ChainSpecError> {
+pub fn write_genesis_json(spec: &ChainSpec, writer: impl io::Write) -> Result<(), ChainSpecError> {
     Ok(serde_json::to_writer_pretty(writer, &GenesisOut(spec))?)
 }
 
 /// The same as a value in memory.
 pub(crate) fn to_value(spec: &ChainSpec) -> serde_json::Value {
-    serde_json::to_value(GenesisOut(spec)).expect("a genesis has only string keys and finite numbers")
+    serde_json::to_value(GenesisOut(spec))
+        .expect("a genesis has only string keys and finite numbers")
 }
 
 struct GenesisOut<'a>(&'a ChainSpec);
