@@ -1,0 +1,332 @@
+//! Writing records and heads: the block path.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use alloy_primitives::B256;
+use phala_primitives::{BlockRef, Heads};
+
+use crate::chain::{Chain, TailBlock};
+use crate::keys;
+use crate::kv::{Batch, Family, WriteMode};
+use crate::layer::{Layer, LayerBuilder};
+use crate::record::{BlockDiff, EncodedRecord, Record};
+use crate::store::Inner;
+use crate::{StorageError, Store, meta};
+
+/// How often a waiting block path looks whether it may go on.
+const BACKPRESSURE_LOOK: Duration = Duration::from_millis(100);
+
+impl Store {
+    /// Makes a block durable: in one synced batch, whole or not at all. Side blocks too. Writing a
+    /// block that is stored already does nothing.
+    ///
+    /// Waits while the tail is at a hard limit. After an error nothing of the block is visible and
+    /// the same call may be made again.
+    pub fn write_record(&self, record: &Record) -> Result<(), StorageError> {
+        let inner = self.inner();
+        inner.ensure_open()?;
+        if inner.is_stored(record.block_ref())? {
+            return Ok(());
+        }
+        inner.wait_for_room()?;
+        let (encoded, tail_block) = encode(record);
+        let _writer = inner.writer.lock();
+        let mut batch = Batch::new();
+        encoded.put(&mut batch);
+        inner.write_synced(&batch)?;
+        inner.publish_record(record, tail_block);
+        Ok(())
+    }
+
+    /// Moves the heads, durably before this returns. `canonical` names the new canonical blocks
+    /// from the fork up, as a check of what the records say; it may be empty. `cursor` is the
+    /// derivation cursor that belongs to these heads.
+    ///
+    /// A reorg within the tail is one batch however many blocks it replaces. A fork below base
+    /// unwinds first. A move of the safe or finalized head alone is written without a sync: the
+    /// next synced write carries it, and losing it only repeats derivation.
+    pub fn set_heads(
+        &self,
+        heads: Heads,
+        canonical: &[BlockRef],
+        cursor: Option<&[u8]>,
+    ) -> Result<(), StorageError> {
+        let inner = self.inner();
+        inner.ensure_open()?;
+        let _writer = inner.writer.lock();
+        inner.move_heads(Batch::new(), None, heads, canonical, cursor)
+    }
+
+    /// [`write_record`](Self::write_record) and [`set_heads`](Self::set_heads) in one batch.
+    pub fn write_block_and_heads(
+        &self,
+        record: &Record,
+        heads: Heads,
+        canonical: &[BlockRef],
+        cursor: Option<&[u8]>,
+    ) -> Result<(), StorageError> {
+        let inner = self.inner();
+        inner.ensure_open()?;
+        if inner.is_stored(record.block_ref())? {
+            return self.set_heads(heads, canonical, cursor);
+        }
+        inner.wait_for_room()?;
+        let (encoded, tail_block) = encode(record);
+        let _writer = inner.writer.lock();
+        let mut batch = Batch::new();
+        encoded.put(&mut batch);
+        inner.move_heads(batch, Some((record, tail_block)), heads, canonical, cursor)
+    }
+
+    /// The derivation cursor written with the last heads that had one.
+    pub fn cursor(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        meta::cursor(self.inner().kv.as_ref())
+    }
+}
+
+fn encode(record: &Record) -> (EncodedRecord, Arc<TailBlock>) {
+    let (encoded, layer) =
+        rayon::join(|| EncodedRecord::new(record), || layer_of_diff(&record.diff));
+    let tail_block = TailBlock {
+        block: record.block_ref(),
+        parent: record.block.parent_hash,
+        header: Arc::new(record.block.clone_sealed_header()),
+        layer: Arc::new(layer),
+        transactions: OnceLock::new(),
+    };
+    (encoded, Arc::new(tail_block))
+}
+
+fn layer_of_diff(diff: &BlockDiff) -> Layer {
+    let mut builder = LayerBuilder::default();
+    for account in &diff.accounts {
+        builder.account(account.hash, account.after.as_ref());
+        for slot in &account.slots {
+            builder.slot(account.hash, slot.hash, &slot.after);
+        }
+    }
+    for node in &diff.trie {
+        builder.node(&keys::trie(node.owner.as_ref(), &node.path), node.after.as_ref());
+    }
+    builder.finish()
+}
+
+impl Inner {
+    /// Whether the block's record is on the disk.
+    pub(crate) fn is_stored(&self, block: BlockRef) -> Result<bool, StorageError> {
+        if self.chain.read().blocks.contains_key(&block.hash) {
+            return Ok(true);
+        }
+        Ok(self.kv.get(Family::Headers, &keys::record(block), &mut |_| {})?)
+    }
+
+    fn write_synced(&self, batch: &Batch) -> Result<(), StorageError> {
+        self.disk.ensure_room()?;
+        let start = Instant::now();
+        let result = self.kv.write(batch, WriteMode::Synced);
+        metrics::histogram!("phala_storage_synced_write_seconds").record(start.elapsed());
+        metrics::counter!("phala_storage_synced_write_bytes_total")
+            .increment(batch.size_bytes() as u64);
+        Ok(result?)
+    }
+
+    fn publish_record(&self, record: &Record, tail_block: Arc<TailBlock>) {
+        self.cache.insert_block(&record.block);
+        self.cache.insert_receipts(record.block.hash(), &record.receipts);
+        let limits = &self.config.tail;
+        let mut chain = self.chain.write();
+        chain.insert(tail_block);
+        let blocks_max = usize::try_from(limits.blocks_max).unwrap_or(usize::MAX);
+        let dropped = chain.limit_side_blocks(blocks_max, limits.entries_max);
+        drop(chain);
+        if dropped > 0 {
+            tracing::warn!(dropped, "side blocks forgotten, too many are not canonical");
+        }
+    }
+
+    /// Writes heads, and a record with them. The caller holds the writer lock.
+    fn move_heads(
+        &self,
+        mut batch: Batch,
+        record: Option<(&Record, Arc<TailBlock>)>,
+        heads: Heads,
+        canonical: &[BlockRef],
+        cursor: Option<&[u8]>,
+    ) -> Result<(), StorageError> {
+        if heads.latest.number < heads.safe.number || heads.safe.number < heads.finalized.number {
+            return Err(StorageError::HeadOrder {
+                latest: heads.latest.number,
+                safe: heads.safe.number,
+                finalized: heads.finalized.number,
+            });
+        }
+        let new = record.as_ref().map(|(_, block)| block);
+        let (fork, path) = self.path_to(heads.latest, new)?;
+        check_path(fork, &path, canonical)?;
+        for head in [heads.safe, heads.finalized] {
+            self.ensure_on_new_chain(head, fork, &path)?;
+        }
+        if self.claim_fork(fork) {
+            // The fork lies below base, or below where an advance is about to put it.
+            self.unwind_to(fork)?;
+            self.reload_path(&path)?;
+        }
+        let result = self.write_heads(&mut batch, record, heads, fork, &path, cursor);
+        self.chain.write().fork_floor = None;
+        result?;
+        self.signal.wake();
+        if !self.config.background {
+            self.compact_head_stack();
+        }
+        Ok(())
+    }
+
+    fn write_heads(
+        &self,
+        batch: &mut Batch,
+        record: Option<(&Record, Arc<TailBlock>)>,
+        heads: Heads,
+        fork: u64,
+        path: &[BlockRef],
+        cursor: Option<&[u8]>,
+    ) -> Result<(), StorageError> {
+        let old = self.chain.read().heads;
+        for block in path {
+            batch.put(Family::Canonical, &keys::number(block.number), block.hash.as_slice());
+        }
+        for number in heads.latest.number + 1..=old.latest.number {
+            batch.delete(Family::Canonical, &keys::number(number));
+        }
+        meta::put_heads(batch, &heads);
+        if let Some(cursor) = cursor {
+            meta::put_cursor(batch, cursor);
+        }
+        if record.is_none() && old.latest == heads.latest {
+            self.kv.write(batch, WriteMode::Logged)?;
+        } else {
+            self.write_synced(batch)?;
+        }
+        if let Some((record, tail_block)) = record {
+            self.publish_record(record, tail_block);
+        }
+        let mut chain = self.chain.write();
+        chain.set_canonical(fork, path, heads);
+        record_tail(&chain);
+        Ok(())
+    }
+
+    /// The highest canonical ancestor of a block, and the blocks from there to it, lowest first.
+    fn path_to(
+        &self,
+        to: BlockRef,
+        new: Option<&Arc<TailBlock>>,
+    ) -> Result<(u64, Vec<BlockRef>), StorageError> {
+        let mut path = Vec::new();
+        let mut at = to;
+        loop {
+            if self.canonical_hash_now(at.number)? == Some(at.hash) {
+                path.reverse();
+                return Ok((at.number, path));
+            }
+            let parent = match new {
+                Some(new) if new.block == at => new.parent,
+                _ => self.stored_parent(at)?.ok_or(StorageError::UnknownBlock(at.hash))?,
+            };
+            path.push(at);
+            let number = at.number.checked_sub(1).ok_or(StorageError::UnknownBlock(at.hash))?;
+            at = BlockRef { number, hash: parent };
+        }
+    }
+
+    fn stored_parent(&self, block: BlockRef) -> Result<Option<B256>, StorageError> {
+        if let Some(tail) = self.chain.read().blocks.get(&block.hash) {
+            return Ok((tail.block == block).then_some(tail.parent));
+        }
+        Ok(self.read_header(block)?.map(|header| header.parent_hash))
+    }
+
+    fn ensure_on_new_chain(
+        &self,
+        head: BlockRef,
+        fork: u64,
+        path: &[BlockRef],
+    ) -> Result<(), StorageError> {
+        let on_chain = match head.number.checked_sub(fork + 1) {
+            None => self.canonical_hash_now(head.number)? == Some(head.hash),
+            Some(place) => {
+                usize::try_from(place).is_ok_and(|place| path.get(place) == Some(&head))
+            }
+        };
+        if on_chain {
+            return Ok(());
+        }
+        Err(StorageError::BrokenChain { number: head.number, hash: head.hash })
+    }
+
+    /// Keeps an advance from passing `fork` until the heads are written. `true` if base is above
+    /// it, or an advance that has begun will put it there.
+    fn claim_fork(&self, fork: u64) -> bool {
+        let mut chain = self.chain.write();
+        if chain.base.block.number > fork
+            || chain.advancing.is_some_and(|target| target.number > fork)
+        {
+            return true;
+        }
+        chain.fork_floor = Some(fork);
+        false
+    }
+
+    /// Waits while the tail is at a hard limit.
+    fn wait_for_room(&self) -> Result<(), StorageError> {
+        if self.tail_has_room() {
+            return Ok(());
+        }
+        if !self.config.background {
+            self.advance_now()?;
+            return Ok(());
+        }
+        let start = Instant::now();
+        metrics::gauge!("phala_storage_backpressure").set(1.0);
+        let mut result = Ok(());
+        while !self.tail_has_room() {
+            let turns = self.signal.turns();
+            self.signal.wake();
+            self.signal.wait_turn(turns, BACKPRESSURE_LOOK);
+            result = self.ensure_open().and_then(|()| self.disk.ensure_room());
+            if result.is_err() {
+                break;
+            }
+        }
+        metrics::gauge!("phala_storage_backpressure").set(0.0);
+        metrics::histogram!("phala_storage_backpressure_seconds").record(start.elapsed());
+        result
+    }
+
+    fn tail_has_room(&self) -> bool {
+        let limits = &self.config.tail;
+        let chain = self.chain.read();
+        let (entries, bytes) = chain.tail_size(u64::MAX);
+        (chain.canonical.len() as u64) < limits.blocks_max
+            && entries < limits.entries_max
+            && bytes < limits.bytes_max
+    }
+}
+
+/// What the caller takes for canonical must be what the records say.
+fn check_path(fork: u64, path: &[BlockRef], canonical: &[BlockRef]) -> Result<(), StorageError> {
+    for block in canonical.iter().filter(|block| block.number > fork) {
+        let place = usize::try_from(block.number - fork - 1).unwrap_or(usize::MAX);
+        if path.get(place) != Some(block) {
+            return Err(StorageError::BrokenChain { number: block.number, hash: block.hash });
+        }
+    }
+    Ok(())
+}
+
+fn record_tail(chain: &Chain) {
+    let (entries, bytes) = chain.tail_size(u64::MAX);
+    metrics::gauge!("phala_storage_tail_blocks").set(chain.canonical.len() as f64);
+    metrics::gauge!("phala_storage_tail_entries").set(entries as f64);
+    metrics::gauge!("phala_storage_tail_bytes").set(bytes as f64);
+}
