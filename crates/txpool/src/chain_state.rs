@@ -12,6 +12,6 @@ pub(crate) trait ChainState: Send + Sync {
     /// The state after a block, and what the next one will ask for.
     fn head_state(&self, header: &SealedHeader) -> Result<HeadState, PoolError>;
 
-    /// Hashes of the addresses a block changed; `None` if that is no longer recorded.
-    fn changed_accounts(&self, block: &B256) -> Result<Option<Vec<B256>>, PoolError>;
+    /// Hashes of the addresses a block changed; `None` if that is not at hand.
+    fn changed_accounts(&self, block: &B256) -> Option<Vec<B256>>;
 }

@@ -107,7 +107,7 @@ impl Pool {
         let started = Instant::now();
         let old = self.inner.state.read().head.block;
         if old.hash != update.header.hash() {
-            let changed = self.changed(&old.hash, update)?;
+            let changed = self.changed(&old.hash, update);
             let head = self.inner.chain.head_state(&update.header)?;
             self.move_to(head, &changed, started)?;
         }
@@ -144,22 +144,22 @@ impl Pool {
         Ok(())
     }
 
-    fn changed(&self, old: &B256, update: &HeadUpdate) -> Result<Changed, PoolError> {
+    fn changed(&self, old: &B256, update: &HeadUpdate) -> Changed {
         if self.inner.state.read().queues().len() <= REREAD_SENDERS_MAX {
-            return Ok(Changed::Unknown);
+            return Changed::Unknown;
         }
         if !update.follows(old) {
             tracing::debug!(%old, new = %update.header.hash(), "head does not follow, reading all senders again");
-            return Ok(Changed::Unknown);
+            return Changed::Unknown;
         }
         let mut hashes = HashSet::new();
         for block in update.removed.iter().chain(&update.added) {
-            match self.inner.chain.changed_accounts(&block.hash())? {
+            match self.inner.chain.changed_accounts(&block.hash()) {
                 Some(changed) => hashes.extend(changed),
-                None => return Ok(Changed::Unknown),
+                None => return Changed::Unknown,
             }
         }
-        Ok(Changed::Known(hashes))
+        Changed::Known(hashes)
     }
 
     fn move_to(&self, head: HeadState, changed: &Changed, now: Instant) -> Result<(), PoolError> {

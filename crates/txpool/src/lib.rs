@@ -1,33 +1,43 @@
 #![doc = include_str!("../README.md")]
 
-mod account_state;
-mod best;
-mod chain_state;
 mod config;
-mod content;
-mod delegation;
 mod error;
+pub use config::{PoolConfig, SubPoolLimit};
+pub use error::{Operation, PoolError};
+
+mod pool;
+pub use pool::Pool;
+
+mod pool_tx;
+mod validation;
+pub use pool_tx::Origin;
+
+mod pool_state;
+mod sender_queue;
+
+mod delegation;
 mod eviction;
+
+mod account_state;
+mod chain_state;
 mod head_state;
+mod store_state;
+
 mod head_update;
+pub use head_update::HeadUpdate;
+
+mod best;
+pub use best::BestTransactions;
+
+mod content;
+pub use content::{PoolContent, PoolStatus, SenderContent, TransactionSummary};
+
 mod journal;
 mod journal_writer;
+
 mod metrics;
-mod pool;
-mod pool_state;
-mod pool_tx;
-mod sender_queue;
-mod validation;
 
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-
-pub use best::BestTransactions;
-pub use config::{PoolConfig, SubPoolLimit};
-pub use content::{PoolContent, PoolStatus, SenderContent, TransactionSummary};
-pub use error::{Operation, PoolError};
-pub use head_update::HeadUpdate;
-pub use pool::Pool;
-pub use pool_tx::Origin;

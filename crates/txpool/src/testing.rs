@@ -268,9 +268,9 @@ impl ChainState for Arc<TestChain> {
         })
     }
 
-    fn changed_accounts(&self, hash: &B256) -> Result<Option<Vec<B256>>, PoolError> {
+    fn changed_accounts(&self, hash: &B256) -> Option<Vec<B256>> {
         let blocks = self.blocks.read();
-        Ok(blocks.iter().find(|b| b.header.hash() == *hash).and_then(|b| b.changed.clone()))
+        blocks.iter().find(|block| block.header.hash() == *hash)?.changed.clone()
     }
 }
 
