@@ -9,7 +9,7 @@ pub type Transaction = op_alloy_consensus::OpTxEnvelope;
 pub type Receipt = op_alloy_consensus::OpReceipt;
 
 /// Why bytes are not a transaction of this chain.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TransactionError {
     /// No byte at all.
     #[error("transaction is empty")]

@@ -1,0 +1,10 @@
+//! The engine's promises, on a real store in a temporary folder.
+
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)] // Tests: a panic is the failure.
+
+mod build;
+mod engine_api;
+mod harness;
+mod header_fields;
+mod import;
+mod reorg;
