@@ -13,10 +13,10 @@ use phala_primitives::{BlockRef, StoredNode};
 
 use crate::chain::{Base, Chain, TailBlock};
 use crate::config::TailLimits;
+use crate::index::index_entries;
 use crate::keys;
 use crate::kv::{Batch, Family, KvSnapshot, WriteMode};
 use crate::layer::Layer;
-use crate::log_entries::log_entries;
 use crate::meta::{self, Applying, Step};
 use crate::open::read_diff;
 use crate::record::StoredDiff;
@@ -238,30 +238,13 @@ impl Inner {
         block: BlockRef,
         slices: &mut SliceWriter<'_>,
     ) -> Result<(), StorageError> {
-        for (family, key, value) in self.index_entries(block)? {
-            slices.put(family, &key, &value)?;
-        }
-        Ok(())
-    }
-
-    /// All index entries of a block.
-    pub(crate) fn index_entries(
-        &self,
-        block: BlockRef,
-    ) -> Result<Vec<(Family, Vec<u8>, Vec<u8>)>, StorageError> {
         let body = self.read_block(block)?.ok_or_else(|| StorageError::missing("body", block))?;
         let receipts =
             self.read_receipts(block)?.ok_or_else(|| StorageError::missing("receipts", block))?;
-        let mut entries = vec![(Family::BlockIndex, keys::block_index(block).to_vec(), Vec::new())];
-        for (tx, index) in body.body().transactions.iter().zip(0u32..) {
-            let key = keys::tx_index(&tx.tx_hash(), block.number, index);
-            entries.push((Family::TxIndex, key.to_vec(), Vec::new()));
+        for (family, key, value) in index_entries(block, &body.body().transactions, &receipts) {
+            slices.put(family, &key, &value)?;
         }
-        for (prefix, positions) in log_entries(&receipts) {
-            let key = keys::log_index(prefix, block.number);
-            entries.push((Family::LogIndex, key.to_vec(), positions));
-        }
-        Ok(entries)
+        Ok(())
     }
 
     /// Merges the layers of the head, off the block path.

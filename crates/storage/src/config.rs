@@ -18,7 +18,7 @@ pub struct ChainIdentity {
 pub enum Mode {
     /// State, bodies and receipts of this many blocks below the head, headers of all.
     Full {
-        /// Blocks kept; at least [`UNWIND_BLOCKS`].
+        /// Blocks kept; at least [`StoreConfig::unwind_blocks`].
         retain_blocks: u64,
     },
     /// Everything.
@@ -34,6 +34,8 @@ pub const UNWIND_BLOCKS: u64 = 43_200;
 pub struct StoreConfig {
     /// How much of the past is kept.
     pub mode: Mode,
+    /// Blocks below base that can be unwound, and whose changes are kept in every mode.
+    pub unwind_blocks: u64,
     /// Sizes of the database's memory.
     pub rocks: RocksConfig,
     /// Decoded blocks and receipts kept for readers.
@@ -51,6 +53,7 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             mode: Mode::Full { retain_blocks: UNWIND_BLOCKS },
+            unwind_blocks: UNWIND_BLOCKS,
             rocks: RocksConfig::default(),
             record_cache_bytes: 48 << 20,
             background: true,

@@ -112,6 +112,16 @@ pub enum StorageError {
         /// Root of the stored state.
         computed: B256,
     },
+    /// A part of a block does not fit the rest; restore a copy or sync again.
+    #[error("{what} of block {number} {hash} is wrong; restore the database from a copy or sync again")]
+    Mismatch {
+        /// What is wrong.
+        what: &'static str,
+        /// Height of the block.
+        number: u64,
+        /// Hash of the block.
+        hash: B256,
+    },
     /// Computing a root failed.
     #[error("trie: {0}")]
     Trie(#[source] Box<dyn std::error::Error + Send + Sync>),

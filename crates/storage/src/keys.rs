@@ -172,6 +172,7 @@ pub(crate) mod meta {
     pub(crate) const BASE: &[u8] = b"base";
     pub(crate) const APPLYING: &[u8] = b"applying";
     pub(crate) const PRUNED: &[u8] = b"pruned";
+    pub(crate) const UNDO: &[u8] = b"undo";
 }
 
 #[cfg(test)]

@@ -35,7 +35,18 @@ mod trie_history;
 mod unwind;
 mod worker;
 
+mod index;
 mod log_entries;
+mod logs;
+pub use logs::{LogFilter, LogSearch};
+
+mod digest;
+mod stats;
+mod verify;
+pub use stats::Stats;
+pub use verify::{VerifyProgress, VerifyReport, VerifyStage};
+
+mod prune;
 
 mod cache;
 mod disk;

@@ -45,7 +45,7 @@ pub(crate) fn put(batch: &mut Batch, name: &[u8], payload: &[u8]) {
     batch.put(Family::Meta, name, &envelope::seal(Family::Meta, name, payload));
 }
 
-fn get<T>(
+pub(crate) fn get<T>(
     kv: &dyn KvStore,
     name: &[u8],
     decode: impl FnOnce(Reader<'_>) -> Wire<T>,
@@ -139,13 +139,26 @@ pub(crate) fn applying(kv: &dyn KvStore) -> Result<Option<Applying>, StorageErro
     })
 }
 
-pub(crate) fn put_oldest_state(batch: &mut Batch, number: u64) {
-    put(batch, meta::PRUNED, &number.to_be_bytes());
+/// What has been deleted of the past.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pruned {
+    /// Lowest height with state. Bodies and receipts up to this height are gone, block 0 excepted.
+    pub(crate) state: u64,
+    /// Lowest height that can be unwound to. Diffs up to this height are gone.
+    pub(crate) diffs: u64,
 }
 
-/// Lowest height with state.
-pub(crate) fn oldest_state(kv: &dyn KvStore) -> Result<u64, StorageError> {
-    Ok(get(kv, meta::PRUNED, |mut reader| reader.u64())?.unwrap_or(0))
+pub(crate) fn put_pruned(batch: &mut Batch, pruned: Pruned) {
+    let mut out = pruned.state.to_be_bytes().to_vec();
+    out.extend_from_slice(&pruned.diffs.to_be_bytes());
+    put(batch, meta::PRUNED, &out);
+}
+
+pub(crate) fn pruned(kv: &dyn KvStore) -> Result<Pruned, StorageError> {
+    let found = get(kv, meta::PRUNED, |mut reader| {
+        Ok(Pruned { state: reader.u64()?, diffs: reader.u64()? })
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 pub(crate) fn put_cursor(batch: &mut Batch, cursor: &[u8]) {
@@ -187,7 +200,7 @@ mod tests {
         put_base(&mut batch, block(1));
         let applying = Applying { step: Step::Flat, low: block(1), high: block(2) };
         put_applying(&mut batch, &applying);
-        put_oldest_state(&mut batch, 7);
+        put_pruned(&mut batch, Pruned { state: 7, diffs: 8 });
         put_cursor(&mut batch, &[1, 2]);
         let kv = written(&batch);
 
@@ -197,7 +210,7 @@ mod tests {
         assert_eq!(raw(&kv, b"heads"), format!("00{}{}{}", of(3), of(2), of(1)));
         assert_eq!(raw(&kv, b"base"), format!("00{}", of(1)));
         assert_eq!(raw(&kv, b"applying"), format!("0001{}{}", of(1), of(2)));
-        assert_eq!(raw(&kv, b"pruned"), "000000000000000007");
+        assert_eq!(raw(&kv, b"pruned"), "0000000000000000070000000000000008");
         assert_eq!(raw(&kv, b"cursor"), "000102");
 
         assert_eq!(schema(&kv).expect("read"), Some(SCHEMA));
@@ -205,7 +218,7 @@ mod tests {
         assert_eq!(heads(&kv).expect("read").map(|heads| heads.safe), Some(block(2)));
         assert_eq!(base(&kv).expect("read"), Some(block(1)));
         assert_eq!(super::applying(&kv).expect("read"), Some(applying));
-        assert_eq!(oldest_state(&kv).expect("read"), 7);
+        assert_eq!(pruned(&kv).expect("read"), Pruned { state: 7, diffs: 8 });
         assert_eq!(cursor(&kv).expect("read"), Some(vec![1, 2]));
     }
 
@@ -215,6 +228,6 @@ mod tests {
         assert_eq!(schema(&kv).expect("read"), None);
         assert_eq!(heads(&kv).expect("read"), None);
         assert_eq!(super::applying(&kv).expect("read"), None);
-        assert_eq!(oldest_state(&kv).expect("read"), 0);
+        assert_eq!(pruned(&kv).expect("read"), Pruned::default());
     }
 }

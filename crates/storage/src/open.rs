@@ -17,8 +17,8 @@ use crate::stack::Stack;
 use crate::unwind;
 use crate::view::node_in;
 
-/// Blocks above base that are looked at: the tail, and as many side blocks.
-const BLOCKS_READ_MAX: usize = 4_096;
+/// Side blocks above base that are loaded.
+const SIDE_BLOCKS_READ_MAX: usize = 512;
 
 /// Reads everything a store keeps in memory. A database without a finished genesis gives an empty
 /// chain and no identity.
@@ -53,8 +53,8 @@ fn load_chain(
     applying: Option<Applying>,
 ) -> Result<Chain, StorageError> {
     let snapshot = kv.snapshot();
-    let found = read_blocks(snapshot.as_ref(), base)?;
     let path = canonical_path(snapshot.as_ref(), base, heads.latest)?;
+    let found = read_blocks(snapshot.as_ref(), base, &path)?;
 
     let dirty_until = match applying {
         Some(Applying { step: Step::Flat, high, .. }) => Some(high),
@@ -66,7 +66,7 @@ fn load_chain(
     };
     let lenient = dirty.is_some();
     let base = Base { block: base, snapshot, dirty };
-    let mut chain = Chain::new(heads, base, meta::oldest_state(kv.as_ref())?);
+    let mut chain = Chain::new(heads, base, meta::pruned(kv.as_ref())?.state);
     // Until the canonical chain is set, base is the head: stacks are built from there.
     chain.heads = Heads { latest: chain.base.block, ..heads };
     for one in found {
@@ -92,23 +92,37 @@ struct Found {
     diff: StoredDiff,
 }
 
-/// Headers and diffs above base, in order of height.
-fn read_blocks(snapshot: &dyn KvSnapshot, base: BlockRef) -> Result<Vec<Found>, StorageError> {
-    let mut headers = Vec::new();
+/// Headers and diffs above base, in order of height: those of the canonical chain, and side
+/// blocks as far as they are not too many.
+fn read_blocks(
+    snapshot: &dyn KvSnapshot,
+    base: BlockRef,
+    path: &[BlockRef],
+) -> Result<Vec<Found>, StorageError> {
+    let mut blocks = path.to_vec();
     let from = keys::number(base.number + 1);
-    let mut cursor =
-        snapshot.cursor(Family::Headers, Bounds { lower: Some(from.to_vec()), ..Bounds::default() });
+    let bounds = Bounds { lower: Some(from.to_vec()), ..Bounds::default() };
+    let mut cursor = snapshot.cursor(Family::Headers, bounds);
     let mut found = cursor.seek(&from)?;
-    while found && headers.len() < BLOCKS_READ_MAX {
-        let (key, value) = cursor.item();
-        headers.push(read_header(key, value)?);
+    let mut side = 0;
+    while found && side < SIDE_BLOCKS_READ_MAX {
+        let key = cursor.item().0;
+        let block = keys::record_block(key)
+            .ok_or_else(|| StorageError::damaged(Family::Headers, key))?;
+        let place = usize::try_from(block.number - base.number - 1).unwrap_or(usize::MAX);
+        if path.get(place) != Some(&block) {
+            blocks.push(block);
+            side += 1;
+        }
         found = cursor.next()?;
     }
-    headers
+    blocks.sort_unstable_by_key(|block| block.number);
+    blocks
         .into_par_iter()
-        .map(|(block, header)| {
-            let diff = read_diff(snapshot, block)?;
-            Ok(Found { block, header, diff })
+        .map(|block| {
+            let header = read_header_at(snapshot, block)?;
+            let header = header.ok_or_else(|| StorageError::missing("header", block))?;
+            Ok(Found { block, header, diff: read_diff(snapshot, block)? })
         })
         .collect()
 }
@@ -127,6 +141,18 @@ pub(crate) fn read_header(
     Ok((block, SealedHeader::new(header, block.hash)))
 }
 
+/// The header of a stored block.
+pub(crate) fn read_header_at(
+    snapshot: &dyn KvSnapshot,
+    block: BlockRef,
+) -> Result<Option<SealedHeader>, StorageError> {
+    let key = keys::record(block);
+    let mut found = None;
+    snapshot.get(Family::Headers, &key, &mut |value| found = Some(read_header(&key, value)))?;
+    Ok(found.transpose()?.map(|(_, header)| header))
+}
+
+/// What a stored block changed.
 pub(crate) fn read_diff(
     snapshot: &dyn KvSnapshot,
     block: BlockRef,

@@ -1,6 +1,7 @@
 //! The state after one block.
 
 mod database;
+mod old_node;
 mod scan;
 mod trie_source;
 

@@ -171,14 +171,17 @@ impl Inner {
             // The fork lies below base, or below where an advance is about to put it.
             self.unwind_to(fork)?;
             self.reload_path(&path)?;
+            if path.is_empty() && self.chain.read().heads == heads && record.is_none() && cursor.is_none() {
+                // The unwind has already written exactly this.
+                self.chain.write().fork_floor = None;
+                return Ok(());
+            }
         }
         let result = self.write_heads(&mut batch, record, heads, fork, &path, cursor);
         self.chain.write().fork_floor = None;
         result?;
         self.signal.wake();
-        if !self.config.background {
-            self.compact_head_stack();
-        }
+        if self.config.background { self.compact_if_deep() } else { self.compact_head_stack() }
         Ok(())
     }
 

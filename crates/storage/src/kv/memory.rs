@@ -275,7 +275,12 @@ impl KvStore for MemoryKv {
     }
 
     fn compact(&self, family: Family) -> Result<(), KvError> {
-        let filtered = [Family::AccountHistory, Family::StorageHistory, Family::TrieHistory];
+        let filtered = [
+            Family::AccountHistory,
+            Family::StorageHistory,
+            Family::TrieHistory,
+            Family::LogIndex,
+        ];
         if filtered.contains(&family) {
             let mut inner = self.inner.lock();
             let floor = inner.history_floor;

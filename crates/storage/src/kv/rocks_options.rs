@@ -8,6 +8,7 @@ use rocksdb::{
 };
 
 use super::{Family, RocksConfig};
+use crate::keys;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -90,8 +91,10 @@ impl Tuning {
             Family::AccountHistory => self.history(Some(32)),
             Family::StorageHistory => self.history(Some(64)),
             Family::TrieHistory => self.history(None),
-            Family::BlockIndex | Family::TxIndex => self.index(8),
-            Family::LogIndex => self.index(9),
+            // Headers stay, and so do the numbers of their hashes.
+            Family::BlockIndex => self.index(8, None),
+            Family::TxIndex => self.index(8, Some(tx_index_number)),
+            Family::LogIndex => self.index(9, Some(keys::trailing_number)),
         }
     }
 
@@ -186,17 +189,7 @@ impl Tuning {
         levels[1] = DBCompressionType::None;
         options.set_compression_per_level(&levels);
         options.set_bottommost_compression_type(DBCompressionType::Zstd);
-
-        let floor = Arc::clone(&self.history_floor);
-        options.set_compaction_filter("phala.history_floor", move |_level, key, _value| {
-            // The closure only reads an atomic, so compactions may share it.
-            match key.last_chunk::<8>() {
-                Some(number) if u64::from_be_bytes(*number) <= floor.load(Ordering::Acquire) => {
-                    CompactionDecision::Remove
-                }
-                _ => CompactionDecision::Keep,
-            }
-        });
+        self.drop_below_floor(&mut options, keys::trailing_number);
 
         let mut table = self.table(16 * KIB);
         if let Some(bytes) = prefix {
@@ -209,12 +202,29 @@ impl Tuning {
         options
     }
 
-    fn index(&self, prefix: usize) -> Options {
+    /// Compaction drops entries whose number is not above the floor.
+    fn drop_below_floor(&self, options: &mut Options, number: fn(&[u8]) -> Option<u64>) {
+        let floor = Arc::clone(&self.history_floor);
+        options.set_compaction_filter("phala.history_floor", move |_level, key, _value| {
+            // The closure only reads an atomic, so compactions may share it.
+            match number(key) {
+                Some(number) if number <= floor.load(Ordering::Acquire) => {
+                    CompactionDecision::Remove
+                }
+                _ => CompactionDecision::Keep,
+            }
+        });
+    }
+
+    fn index(&self, prefix: usize, number: Option<fn(&[u8]) -> Option<u64>>) -> Options {
         let mut options = self.base();
         options.set_write_buffer_size(8 * MIB);
         options.set_max_write_buffer_number(2);
         options.set_target_file_size_base(32 << 20);
         options.set_prefix_extractor(SliceTransform::create_fixed_prefix(prefix));
+        if let Some(number) = number {
+            self.drop_below_floor(&mut options, number);
+        }
         let mut table = self.table(16 * KIB);
         table.set_ribbon_filter(10.0);
         table.set_partition_filters(true);
@@ -222,4 +232,8 @@ impl Tuning {
         options.set_block_based_table_factory(&table);
         options
     }
+}
+
+fn tx_index_number(key: &[u8]) -> Option<u64> {
+    keys::tx_index_place(key).map(|(number, _)| number)
 }

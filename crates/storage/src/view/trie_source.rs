@@ -13,7 +13,11 @@ impl TrieSource for View {
         owner: Option<&B256>,
         path: &[u8],
     ) -> Result<Option<StoredNode>, SourceError> {
-        self.node(&keys::trie(owner, path)).map_err(SourceError::new)
+        let found = match &self.0.history {
+            Some(view) => self.old_node(owner, path, view.number()),
+            None => self.node(&keys::trie(owner, path)),
+        };
+        found.map_err(SourceError::new)
     }
 
     fn accounts(
