@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256};
 use phala_primitives::{RecoveredBlock, RecoveredTx, SealedHeader};
 
 use crate::{
-    Origin, Pool, PoolError,
+    Pool, PoolError,
     account_state::AccountState,
     head_state::HeadState,
     pool_state::{Effects, PoolState},
@@ -113,7 +113,7 @@ impl Pool {
         }
         for tx in update.orphans() {
             // Most refusals are expected: mined again, replaced, or no longer affordable.
-            if let Err(error) = self.add(tx, Origin::External) {
+            if let Err(error) = self.add_again(tx) {
                 tracing::debug!(%error, "transaction of a removed block did not come back");
             }
         }

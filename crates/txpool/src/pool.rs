@@ -110,10 +110,20 @@ impl Pool {
 
     /// Adds a transaction whose sender is known, and returns its hash.
     pub fn add(&self, tx: RecoveredTx, origin: Origin) -> Result<B256, PoolError> {
-        let tx = Arc::new(tx);
         let local = origin == Origin::Local && !self.inner.config.no_locals;
+        let minimum = if local { 0 } else { self.inner.config.min_priority_fee_wei };
+        self.add_at_tip(tx, local, minimum)
+    }
+
+    /// [`Self::add`] for a transaction that was in a block before, and so has to prove nothing.
+    pub(crate) fn add_again(&self, tx: RecoveredTx) -> Result<B256, PoolError> {
+        self.add_at_tip(tx, false, 0)
+    }
+
+    fn add_at_tip(&self, tx: RecoveredTx, local: bool, minimum: u128) -> Result<B256, PoolError> {
+        let tx = Arc::new(tx);
         let mut effects = Effects::default();
-        let result = self.admit(Arc::clone(&tx), local, &mut effects);
+        let result = self.admit(Arc::clone(&tx), local, minimum, &mut effects);
         self.finish(&effects);
         match &result {
             Ok(hash) => {
@@ -132,13 +142,13 @@ impl Pool {
         &self,
         tx: Arc<RecoveredTx>,
         local: bool,
+        minimum: u128,
         effects: &mut Effects,
     ) -> Result<B256, PoolError> {
         let inner = &*self.inner;
         validation::check_form(&tx, inner.chain_id, &inner.config)?;
         let mut tx = PoolTx::new(tx);
-        if !local && tx.tip_cap < inner.config.min_priority_fee_wei {
-            let minimum = inner.config.min_priority_fee_wei;
+        if tx.tip_cap < minimum {
             return Err(PoolError::TipBelowMinimum { tip: tx.tip_cap, minimum });
         }
         let head = self.check_conflicts(&tx)?;

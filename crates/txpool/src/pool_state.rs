@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, keccak256};
 
 use crate::{
     PoolConfig, PoolError,
-    account_state::AccountState,
+    account_state::{AccountState, SenderCode},
     delegation::Authorities,
     eviction::{EvictionKeys, EvictionOrder},
     head_state::HeadState,
@@ -358,7 +358,9 @@ impl PoolState {
                 for slot in queue.take_if(|slot| slot.tx.nonce < next) {
                     state.forget(&slot);
                 }
-                for slot in queue.take_if(|slot| is_invalid(&slot.tx)) {
+                // EIP-3607; nobody can bring this about, but then nothing of it could be mined.
+                let is_contract = matches!(queue.account.code, SenderCode::Contract(_));
+                for slot in queue.take_if(|slot| is_contract || is_invalid(&slot.tx)) {
                     effects.dropped.push((DropReason::Invalid, slot.tx.hash));
                     state.forget(&slot);
                 }

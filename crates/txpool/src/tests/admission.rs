@@ -110,6 +110,29 @@ fn takes_signed_bytes_and_refuses_a_bad_signature() {
 }
 
 #[test]
+fn damaged_bytes_are_refused_or_taken_but_never_a_panic() {
+    let pool = pool_at(Terms::default(), PoolConfig::default());
+    let auth = authorization(1).0;
+    let signature = alloy_primitives::Signature::new(U256::from(3), U256::from(1), false);
+    let kinds = [Kind::Legacy, Kind::AccessList, Kind::DynamicFee, Kind::SetCode(vec![auth])];
+    let mut taken = 0;
+    for kind in kinds {
+        let spec = TxSpec { kind, gas: 100_000, input: Bytes::from(vec![7; 60]), ..base() };
+        let whole = spec.signed(signature).encoded_2718();
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0x80, 0xb8, 0xc0, 0xf8, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[at] = value;
+                taken += usize::from(pool.add_raw(&damaged, Origin::External).is_ok());
+                let _ = pool.add_raw(&whole[..at], Origin::External);
+            }
+        }
+    }
+    pool.inner.state.read().check_invariants();
+    assert!(taken > 0, "a changed byte of input gives another valid transaction");
+}
+
+#[test]
 fn refuses_another_chain_but_not_no_chain() {
     let wrong = TxSpec { chain_id: 1, ..base() };
     assert_eq!(refusal(wrong), format!("invalid chain id: have 1, want {CHAIN_ID}"));

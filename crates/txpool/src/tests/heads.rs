@@ -60,6 +60,16 @@ fn a_reorg_brings_transactions_back() {
 }
 
 #[test]
+fn what_was_mined_for_little_comes_back_too() {
+    let chain = TestChain::new(Terms::default(), Default::default());
+    let pool = chain.pool(PoolConfig { min_priority_fee_wei: 1_000, ..Default::default() });
+    let mined = [tx(0).recovered()];
+    step(&pool, &chain.extend(&mined, chain.terms(), &[(address(1), nonce(1))]));
+    step(&pool, &chain.unwind());
+    assert_eq!(counts(&pool), (1, 0, 0));
+}
+
+#[test]
 fn a_reorg_in_one_update_keeps_what_the_other_branch_mined_out() {
     let (chain, pool) = default_pool();
     let mined = [tx(0).recovered(), tx(1).recovered()];
@@ -170,10 +180,12 @@ fn a_fork_drops_what_it_forbids() {
 }
 
 #[test]
-fn an_account_that_became_a_contract_is_noticed_on_admission() {
+fn an_account_that_became_a_contract_sends_no_more() {
     let (chain, pool) = default_pool();
+    add(&pool, tx(0)).expect("taken");
     let contract = AccountState { code: SenderCode::Contract(Default::default()), ..nonce(0) };
     step(&pool, &chain.extend(&[], chain.terms(), &[(address(1), contract)]));
+    assert_eq!(counts(&pool), (0, 0, 0));
     assert!(matches!(add(&pool, tx(0)), Err(PoolError::SenderNotEoa { .. })));
 }
 
