@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
     time::Instant,
 };
@@ -198,8 +198,8 @@ fn read_missing(
     accounts: &mut HashMap<Address, AccountState>,
 ) -> Result<(), PoolError> {
     for sender in senders {
-        if !accounts.contains_key(&sender) {
-            accounts.insert(sender, head.accounts.account(&sender)?);
+        if let Entry::Vacant(vacant) = accounts.entry(sender) {
+            vacant.insert(head.accounts.account(&sender)?);
         }
     }
     Ok(())

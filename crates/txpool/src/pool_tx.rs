@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use alloy_consensus::Transaction as _;
-use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, B256, U256};
 use op_revm::estimate_tx_compressed_size;
 
@@ -91,8 +90,7 @@ impl PoolTx {
 fn size_bytes(tx: &RecoveredTx) -> usize {
     let inner = tx.tx();
     let access_list = inner.access_list().map_or(0, |list| list.size());
-    let authorizations =
-        inner.authorization_list().map_or(0, |list| list.len() * size_of::<SignedAuthorization>());
+    let authorizations = inner.authorization_list().map_or(0, size_of_val);
     FIXED_BYTES + tx.encoded().len() + inner.input().len() + access_list + authorizations
 }
 
