@@ -1,8 +1,7 @@
 //! Simulates single transactions on a state: what `eth_call` and `eth_estimateGas` need.
 
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
-use alloy_evm::{Evm, EvmFactory, precompiles::PrecompilesMap};
-use alloy_op_evm::{OpEvm, OpTx};
+use alloy_op_evm::OpTx;
 use alloy_primitives::{
     Address, B256, Bytes, Log, TxKind, U256,
     map::{AddressMap, HashMap},
@@ -18,12 +17,11 @@ use revm::{
         either::Either,
         result::{ExecutionResult, InvalidTransaction},
     },
-    inspector::NoOpInspector,
 };
 
 use crate::{
-    BlockEnvironment, ExecutionError, InvalidReason, L1FeeParams, PhalaEvmFactory,
-    TX_GAS_LIMIT_CAP, block_state::BlockState, evm_env, execution::evm_error,
+    BlockEnvironment, ExecutionError, InvalidReason, L1FeeParams, TX_GAS_LIMIT_CAP,
+    block_evm::BlockEvm, block_state::BlockState, evm_env,
 };
 
 /// Gas of a transaction that only moves value.
@@ -173,7 +171,8 @@ pub fn estimate_gas<DB: DatabaseRef>(
 
 /// One transaction, to be run with different gas limits on the same state.
 struct Simulation<DB: DatabaseRef> {
-    evm: OpEvm<BlockState<DB>, NoOpInspector, PrecompilesMap>,
+    evm: BlockEvm<DB>,
+    spec: OpSpecId,
     tx: TxEnv,
 }
 
@@ -198,14 +197,14 @@ impl<DB: DatabaseRef> Simulation<DB> {
         let op_spec = evm_env.cfg_env.spec;
         let mut state = BlockState::new(db, None);
         apply_overrides(&mut state, overrides)?;
-        let mut evm = PhalaEvmFactory::new(&spec.forks).create_evm(state, evm_env);
+        let mut evm = BlockEvm::new(spec, state, evm_env);
         // A call has no encoding, so it pays for gas only.
-        evm.ctx_mut().chain = L1FeeParams::zero(op_spec).to_l1_block_info(env.number);
-        Ok(Self { evm, tx: tx_env(spec, request) })
+        *evm.l1_block_info_mut() = L1FeeParams::zero(op_spec).to_l1_block_info(env.number);
+        Ok(Self { evm, spec: op_spec, tx: tx_env(spec, request) })
     }
 
     fn gas_cap(&self, gas_cap: u64) -> u64 {
-        if self.evm.cfg_env().spec.is_enabled_in(OpSpecId::KARST) {
+        if self.spec.is_enabled_in(OpSpecId::KARST) {
             gas_cap.min(TX_GAS_LIMIT_CAP)
         } else {
             gas_cap
@@ -219,7 +218,7 @@ impl<DB: DatabaseRef> Simulation<DB> {
         }
         let balance = self
             .evm
-            .db_mut()
+            .state_mut()
             .basic(request.from)
             .map_err(ExecutionError::database)?
             .map_or(U256::ZERO, |account| account.balance);
@@ -241,7 +240,7 @@ impl<DB: DatabaseRef> Simulation<DB> {
         {
             return Ok(false);
         }
-        let account = self.evm.db_mut().basic(to).map_err(ExecutionError::database)?;
+        let account = self.evm.state_mut().basic(to).map_err(ExecutionError::database)?;
         Ok(account.is_none_or(|account| account.code_hash == EMPTY_CODE_HASH))
     }
 
@@ -252,15 +251,7 @@ impl<DB: DatabaseRef> Simulation<DB> {
             enveloped_tx: Some(Bytes::new()),
             deposit: Default::default(),
         });
-        match self.evm.transact_raw(tx) {
-            Ok(outcome) => Ok(outcome.result.into()),
-            Err(error) => {
-                let ctx = self.evm.ctx_mut();
-                ctx.journaled_state.finalize();
-                ctx.error = Ok(());
-                Err(evm_error(error, B256::ZERO))
-            }
-        }
+        self.evm.simulate(tx).map(CallResult::from)
     }
 
     fn succeeds_with(&mut self, gas: u64) -> Result<bool, ExecutionError> {

@@ -1,24 +1,17 @@
 use alloy_consensus::{Eip658Value, Transaction as _, Typed2718};
-use alloy_eips::{
-    eip2935::HISTORY_STORAGE_ADDRESS,
-    eip4788::{BEACON_ROOTS_ADDRESS, SYSTEM_ADDRESS},
-};
-use alloy_evm::{Evm, EvmFactory, FromTxWithEncoded, precompiles::PrecompilesMap};
-use alloy_op_evm::{OpEvm, OpTx, OpTxError};
+use alloy_eips::{eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS};
+use alloy_evm::FromTxWithEncoded;
+use alloy_op_evm::OpTx;
 use alloy_primitives::{Address, B256, Bytes, Log};
 use op_alloy_consensus::OpDepositReceipt;
 use op_revm::{OpSpecId, estimate_tx_compressed_size};
 use phala_chainspec::ChainSpec;
 use phala_primitives::{Receipt, Transaction};
-use revm::{
-    DatabaseRef,
-    context_interface::{JournalTr, result::EVMError},
-    inspector::NoOpInspector,
-};
+use revm::DatabaseRef;
 
 use crate::{
-    BlockEnvironment, ExecutionError, InvalidReason, L1FeeParams, PhalaEvmFactory, StateChanges,
-    block_state::BlockState, evm_env, l1_fee::is_deposit_tx,
+    BlockEnvironment, ExecutionError, InvalidReason, L1FeeParams, StateChanges,
+    block_evm::BlockEvm, block_state::BlockState, evm_env, l1_fee::is_deposit_tx,
 };
 
 /// EIP-7825: the gas limit a transaction that is not a deposit may have from Karst on.
@@ -27,9 +20,7 @@ pub const TX_GAS_LIMIT_CAP: u64 = 1 << 24;
 /// Marks deposit receipts from Canyon on.
 const DEPOSIT_RECEIPT_VERSION: u64 = 1;
 
-type BlockEvm<DB> = OpEvm<BlockState<DB>, NoOpInspector, PrecompilesMap>;
-
-/// One block being executed.
+/// One block being executed. It stays on the thread it was made on (op-revm shares its memory by `Rc`).
 pub struct Execution<DB: DatabaseRef> {
     evm: BlockEvm<DB>,
     spec: OpSpecId,
@@ -37,6 +28,7 @@ pub struct Execution<DB: DatabaseRef> {
     gas_limit: u64,
     gas_used: u64,
     da_footprint: u64,
+    /// Set by the first transaction that is not a deposit.
     l1_fees: Option<L1FeeParams>,
     receipts: Vec<Receipt>,
 }
@@ -71,7 +63,7 @@ impl<DB: DatabaseRef> Execution<DB> {
         let op_spec = evm_env.cfg_env.spec;
         let state = BlockState::new(db, parent);
         let mut execution = Self {
-            evm: PhalaEvmFactory::new(&spec.forks).create_evm(state, evm_env),
+            evm: BlockEvm::new(spec, state, evm_env),
             spec: op_spec,
             number: env.number,
             gas_limit: env.gas_limit,
@@ -100,15 +92,10 @@ impl<DB: DatabaseRef> Execution<DB> {
         Ok(())
     }
 
-    /// A system call that reverts or halts changes nothing; the block goes on.
     fn system_call(&mut self, contract: Address, word: B256) -> Result<(), ExecutionError> {
-        match self.evm.transact_system_call(SYSTEM_ADDRESS, contract, word.0.into()) {
-            Ok(result) => {
-                self.evm.db_mut().commit(result.state);
-                Ok(())
-            }
-            Err(error) => Err(self.abandon(error, B256::ZERO)),
-        }
+        let changes = self.evm.system_call(contract, word)?;
+        self.evm.state_mut().commit(changes);
+        Ok(())
     }
 
     /// Executes the next transaction. `encoded` is its EIP-2718 encoding.
@@ -129,26 +116,19 @@ impl<DB: DatabaseRef> Execution<DB> {
             return Err(invalid(InvalidReason::BlockDaFootprint { footprint, available }));
         }
         let deposit_nonce = match deposit && self.is_active(OpSpecId::REGOLITH) {
-            true => Some(self.evm.db_mut().nonce(sender).map_err(ExecutionError::database)?),
+            true => Some(self.evm.state_mut().nonce(sender).map_err(ExecutionError::database)?),
             false => None,
         };
 
         let env = OpTx::from_encoded_tx(tx, sender, encoded.clone());
-        let outcome = match self.evm.transact_raw(env) {
-            Ok(outcome) => outcome,
-            Err(error) => return Err(self.abandon(error, tx.tx_hash())),
-        };
-        self.evm.db_mut().commit(outcome.state);
-        if deposit {
-            // Only a deposit can change what `L1Block` says.
-            self.l1_fees = None;
-        }
+        let (result, changes) = self.evm.transact(env, || tx.tx_hash())?;
+        self.evm.state_mut().commit(changes);
 
-        let gas_used = outcome.result.tx_gas_used();
-        let success = outcome.result.is_success();
-        self.gas_used += gas_used;
-        self.da_footprint += footprint;
-        let receipt = self.receipt(tx, success, outcome.result.into_logs(), deposit_nonce);
+        let gas_used = result.tx_gas_used();
+        let success = result.is_success();
+        self.gas_used = self.gas_used.saturating_add(gas_used);
+        self.da_footprint = self.da_footprint.saturating_add(footprint);
+        let receipt = self.receipt(tx, success, result.into_logs(), deposit_nonce);
         self.receipts.push(receipt);
         Ok(TxOutcome { gas_used, success })
     }
@@ -173,25 +153,28 @@ impl<DB: DatabaseRef> Execution<DB> {
     /// Tells op-revm the L1 fee of a transaction, and answers its DA footprint.
     fn price_data(&mut self, encoded: &[u8]) -> Result<u64, ExecutionError> {
         let params = self.l1_fee_params()?;
-        if !params.spec.is_enabled_in(OpSpecId::FJORD) {
+        if self.l1_fees.is_none() {
+            // As in other clients: what holds for the first such transaction holds for the block.
+            self.l1_fees = Some(params);
+            *self.evm.l1_block_info_mut() = params.to_l1_block_info(self.number);
+        }
+        if !self.is_active(OpSpecId::FJORD) {
             return Ok(0);
         }
         // Fee and footprint both follow from the compressed size, which is expensive to estimate.
         let size_scaled = estimate_tx_compressed_size(encoded);
-        self.evm.ctx_mut().chain.tx_l1_cost = Some(params.l1_cost_of_size(size_scaled));
+        self.evm.l1_block_info_mut().tx_l1_cost = Some(params.l1_cost_of_size(size_scaled));
         Ok(params.da_footprint_of_size(size_scaled))
     }
 
-    /// What transactions pay for data and operation, by the deposits executed so far.
+    /// What the block's next transaction pays for data and operation, unless it is a deposit.
     pub fn l1_fee_params(&mut self) -> Result<L1FeeParams, ExecutionError> {
-        if let Some(params) = self.l1_fees {
-            return Ok(params);
+        match self.l1_fees {
+            Some(params) => Ok(params),
+            None => {
+                L1FeeParams::load(self.evm.state_mut(), self.spec).map_err(ExecutionError::database)
+            }
         }
-        let params =
-            L1FeeParams::load(self.evm.db_mut(), self.spec).map_err(ExecutionError::database)?;
-        self.evm.ctx_mut().chain = params.to_l1_block_info(self.number);
-        self.l1_fees = Some(params);
-        Ok(params)
     }
 
     fn receipt(
@@ -222,16 +205,6 @@ impl<DB: DatabaseRef> Execution<DB> {
         }
     }
 
-    /// Throws away what a transaction left in the EVM when it failed. op-revm keeps loaded (and so
-    /// warm) accounts then, which would make the next transaction cheaper than it is.
-    fn abandon(&mut self, error: EVMError<DB::Error, OpTxError>, hash: B256) -> ExecutionError {
-        let ctx = self.evm.ctx_mut();
-        ctx.journaled_state.finalize();
-        ctx.error = Ok(());
-        ctx.chain.tx_l1_cost = None;
-        evm_error(error, hash)
-    }
-
     const fn is_active(&self, fork: OpSpecId) -> bool {
         self.spec.is_enabled_in(fork)
     }
@@ -253,12 +226,11 @@ impl<DB: DatabaseRef> Execution<DB> {
 
     /// Ends the block.
     pub fn finish(self) -> ExecutionOutput {
-        let (state, _) = self.evm.finish();
         ExecutionOutput {
             receipts: self.receipts,
             gas_used: self.gas_used,
             da_footprint: self.da_footprint,
-            changes: state.into_changes(),
+            changes: self.evm.into_state().into_changes(),
         }
     }
 }
@@ -271,21 +243,5 @@ impl<DB: DatabaseRef> std::fmt::Debug for Execution<DB> {
             .field("transactions", &self.receipts.len())
             .field("gas_used", &self.gas_used)
             .finish_non_exhaustive()
-    }
-}
-
-/// What an error of the EVM means for a block.
-pub(crate) fn evm_error<E>(error: EVMError<E, OpTxError>, hash: B256) -> ExecutionError
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match error {
-        EVMError::Transaction(OpTxError(reason)) => {
-            ExecutionError::Invalid { hash, reason: InvalidReason::Rule(reason) }
-        }
-        EVMError::Database(error) => ExecutionError::database(error),
-        EVMError::Header(error) => ExecutionError::Bug(Box::new(error)),
-        EVMError::Custom(error) => ExecutionError::Bug(error.into()),
-        EVMError::CustomAny(error) => ExecutionError::Bug(error.to_string().into()),
     }
 }

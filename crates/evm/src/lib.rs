@@ -4,12 +4,14 @@ mod environment;
 mod error;
 mod execution;
 
+mod block_evm;
 mod block_state;
 mod changes;
 mod code_cache;
 
 mod factory;
 mod precompiles;
+mod simulation_handler;
 
 mod header;
 mod l1_fee;

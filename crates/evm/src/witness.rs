@@ -14,8 +14,8 @@ use alloy_consensus::{
 };
 use alloy_eips::Encodable2718;
 use alloy_primitives::{B256, Bloom, Bytes};
-use phala_chainspec::{ChainSpec, addresses::L2_TO_L1_MESSAGE_PASSER};
-use phala_primitives::{Header, Receipt, RecoveredTx, decode_transaction};
+use phala_chainspec::{ChainSpec, Fork, addresses::L2_TO_L1_MESSAGE_PASSER};
+use phala_primitives::{EMPTY_STORAGE_ROOT, Header, Receipt, RecoveredTx, decode_transaction};
 
 pub use error::WitnessError;
 pub use state::WitnessDb;
@@ -86,6 +86,13 @@ impl Witness {
         let mut post_state = db.post_state();
         post_state.apply(&output.changes)?;
         let (receipts_root, logs_bloom) = receipts_root(&output.receipts);
+        // Before Isthmus nothing asks for it, so the witness may lack it.
+        let message_passer_root =
+            if self.spec.forks.is_active(Fork::Isthmus, self.attributes.timestamp) {
+                post_state.storage_root(L2_TO_L1_MESSAGE_PASSER)?
+            } else {
+                EMPTY_STORAGE_ROOT
+            };
         let txs: Vec<_> = transactions.iter().map(RecoveredTx::tx).collect();
         let commitments = BlockCommitments {
             transactions_root: calculate_transaction_root(&txs),
@@ -93,7 +100,7 @@ impl Witness {
             logs_bloom,
             gas_used: output.gas_used,
             da_footprint: output.da_footprint,
-            message_passer_root: post_state.storage_root(L2_TO_L1_MESSAGE_PASSER)?,
+            message_passer_root,
             state_root: post_state.state_root(),
         };
         let header =

@@ -57,7 +57,10 @@ fn a_deposit_that_cannot_pay_its_value_uses_all_gas_but_keeps_mint_and_nonce() {
     assert!(!output.receipts[0].status());
     assert_eq!(output.receipts[0].cumulative_gas_used(), 100_000);
     let after = change(&output, ALICE).expect("changed").after.expect("exists");
-    assert_eq!(after, AccountInfo { nonce: 1, balance: U256::from(103), code_hash: EMPTY_CODE_HASH });
+    assert_eq!(
+        after,
+        AccountInfo { nonce: 1, balance: U256::from(103), code_hash: EMPTY_CODE_HASH }
+    );
     assert!(change(&output, BOB).is_none());
 }
 
@@ -98,8 +101,7 @@ fn a_deposit_with_20_million_gas_has_all_of_it() {
     for profile in [Profile::Isthmus, Profile::Jovian, Profile::Karst] {
         let mut world = World::new(profile);
         world.deploy(CONTRACT, Asm::new().op(GAS).store_top(0).op(STOP).bytes());
-        let tx =
-            TxDeposit { gas_limit: 20_000_000, to: TxKind::Call(CONTRACT), ..to_bob() };
+        let tx = TxDeposit { gas_limit: 20_000_000, to: TxKind::Call(CONTRACT), ..to_bob() };
         let (outcome, output) = world.run_one(deposit(tx));
         assert!(outcome.success);
         assert_eq!(slot(&output, CONTRACT, 0), Some(U256::from(20_000_000 - 21_000 - 2)));
@@ -108,8 +110,7 @@ fn a_deposit_with_20_million_gas_has_all_of_it() {
 
         // JUMPDEST PUSH0 JUMP, for ever.
         world.deploy(CONTRACT, Asm::new().ops(&[JUMPDEST, 0x5f, JUMP]).bytes());
-        let tx =
-            TxDeposit { gas_limit: 20_000_000, to: TxKind::Call(CONTRACT), ..to_bob() };
+        let tx = TxDeposit { gas_limit: 20_000_000, to: TxKind::Call(CONTRACT), ..to_bob() };
         let (outcome, _) = world.run_one(deposit(tx));
         assert_eq!((outcome.success, outcome.gas_used), (false, 20_000_000));
     }
@@ -164,8 +165,7 @@ fn a_deposit_creates_at_the_address_of_its_nonce() {
 fn a_deposit_may_come_from_a_contract_and_needs_no_nonce() {
     let mut world = World::new(Profile::Karst);
     world.deploy(CONTRACT, Asm::new().op(STOP).bytes());
-    let (outcome, output) =
-        world.run_one(deposit(TxDeposit { from: CONTRACT, ..to_bob() }));
+    let (outcome, output) = world.run_one(deposit(TxDeposit { from: CONTRACT, ..to_bob() }));
     assert!(outcome.success);
     assert_eq!(nonce_after(&output, CONTRACT), 2);
     assert_eq!(deposit_nonce(&output.receipts[0]), Some(1));

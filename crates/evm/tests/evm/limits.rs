@@ -177,14 +177,8 @@ fn there_is_no_da_footprint_before_jovian() {
 
 #[test]
 fn types_this_chain_does_not_have_are_refused() {
-    assert_eq!(
-        decode_transaction(&[0x03, 0xc0]),
-        Err(TransactionError::UnsupportedType(0x03))
-    );
-    assert_eq!(
-        decode_transaction(&[0x7d, 0xc0]),
-        Err(TransactionError::UnsupportedType(0x7d))
-    );
+    assert_eq!(decode_transaction(&[0x03, 0xc0]), Err(TransactionError::UnsupportedType(0x03)));
+    assert_eq!(decode_transaction(&[0x7d, 0xc0]), Err(TransactionError::UnsupportedType(0x7d)));
     let world = World::new(Profile::Karst);
     let tx = Transaction::PostExec(alloy_consensus::Sealable::seal_slow(TxPostExec::default()));
     let sender = tx.recover_signer().expect("has a fixed sender");

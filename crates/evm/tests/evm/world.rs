@@ -1,6 +1,6 @@
 //! A chain in memory to execute blocks on.
 
-use std::path::PathBuf;
+use std::{collections::HashMap, path::PathBuf};
 
 use alloy_consensus::{Sealable, Signed, TxEip1559, TxEip7702, TxLegacy};
 use alloy_eips::{eip2718::Encodable2718, eip7702::SignedAuthorization};
@@ -102,6 +102,7 @@ impl World {
             }
             U256::from_be_bytes(bytes)
         };
+        self.deploy(L1_BLOCK, Bytes::from_static(&[0]));
         self.set_slot(L1_BLOCK, 1, U256::from(fees.base_fee));
         self.set_slot(L1_BLOCK, 7, U256::from(fees.blob_base_fee));
         let scalars = word(&[
@@ -132,6 +133,30 @@ impl World {
     pub(crate) fn run_one(&self, tx: Tx) -> (TxOutcome, ExecutionOutput) {
         let (outcomes, output) = self.run(&[tx]);
         (outcomes[0], output)
+    }
+
+    /// The state after a block.
+    pub(crate) fn apply(db: &mut Db, output: &ExecutionOutput) {
+        let codes: HashMap<_, _> = output.changes.codes.iter().cloned().collect();
+        for change in &output.changes.accounts {
+            let Some(after) = change.after else {
+                db.cache.accounts.remove(&change.address);
+                continue;
+            };
+            let mut info = AccountInfo {
+                nonce: after.nonce,
+                balance: after.balance,
+                code_hash: after.code_hash,
+                account_id: None,
+                code: None,
+            };
+            info.code = codes.get(&after.code_hash).cloned().map(Bytecode::new_raw);
+            db.insert_account_info(change.address, info);
+            for slot in &change.slots {
+                db.insert_account_storage(change.address, slot.slot, slot.after)
+                    .expect("infallible");
+            }
+        }
     }
 
     pub(crate) fn balance(&self, address: Address) -> U256 {
