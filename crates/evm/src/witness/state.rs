@@ -44,6 +44,13 @@ impl<'a> WitnessDb<'a> {
         }
     }
 
+    /// The state root after some changes, as far as the preimages suffice to compute it.
+    pub fn root_after(&self, changes: &StateChanges) -> Result<B256, WitnessError> {
+        let mut post_state = self.post_state();
+        post_state.apply(changes)?;
+        Ok(post_state.state_root())
+    }
+
     fn account(&self, address: Address) -> Result<Option<AccountLeaf>, WitnessError> {
         let trie = PartialTrie::new(self.parent.state_root);
         read_account(&trie, keccak256(address), &self.preimages)
