@@ -104,7 +104,9 @@ impl Tuning {
         options.set_max_bytes_for_level_base(128 << 20);
         // A stall in one family stops every write of the database, so no family may cause one:
         // the advance watches compaction itself.
-        options.set_soft_pending_compaction_bytes_limit(0);
+        // For the hard limit 0 means none. A soft limit of 0 means "always speed compaction up",
+        // which refuses every low-priority write; so it is set out of reach instead.
+        options.set_soft_pending_compaction_bytes_limit(usize::MAX >> 8);
         options.set_hard_pending_compaction_bytes_limit(0);
         options.set_level_zero_slowdown_writes_trigger(64);
         options.set_level_zero_stop_writes_trigger(128);
