@@ -108,7 +108,7 @@ impl AccountEntry {
         if after == self.before && slots.is_empty() && !wiped {
             return None;
         }
-        slots.sort_unstable_by(|a, b| a.hash.cmp(&b.hash));
+        slots.sort_unstable_by_key(|slot| slot.hash);
         let hash = keccak256(address);
         Some(AccountChange { address, hash, before: self.before, after, slots, wiped })
     }
@@ -171,14 +171,14 @@ impl<DB> BlockState<DB> {
             .filter_map(AccountEntry::new_code)
             .map(|(hash, code)| (hash, code.original_bytes()))
             .collect();
-        codes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        codes.sort_unstable_by_key(|(hash, _)| *hash);
         codes.dedup_by(|a, b| a.0 == b.0);
         let mut accounts: Vec<_> = self
             .accounts
             .into_iter()
             .filter_map(|(address, entry)| entry.into_change(address))
             .collect();
-        accounts.sort_unstable_by(|a, b| a.hash.cmp(&b.hash));
+        accounts.sort_unstable_by_key(|account| account.hash);
         StateChanges { accounts, codes }
     }
 }

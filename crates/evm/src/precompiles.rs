@@ -55,3 +55,57 @@ fn extended(base: &Precompiles, more: &[Precompile]) -> Precompiles {
     precompiles.extend(more.iter().cloned());
     precompiles
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{Address, Bytes, address};
+    use revm::precompile::{PrecompileOutput, PrecompileResult};
+
+    use super::*;
+
+    const OWN: Address = address!("0x5048410000000000000000000000000000000001");
+
+    fn echo(input: &[u8], _gas_limit: u64, reservoir: u64) -> PrecompileResult {
+        Ok(PrecompileOutput::new(7, Bytes::copy_from_slice(input), reservoir))
+    }
+
+    #[test]
+    fn pairing_takes_300_pairs_under_karst() {
+        let address = bn254::pair::ADDRESS;
+        for (spec, longest) in
+            [(OpSpecId::JOVIAN, 81_984), (OpSpecId::KARST, KARST_PAIRING_INPUT_LEN_MAX)]
+        {
+            for attestation in [false, true] {
+                let pairing = precompiles(spec, attestation).get(&address).expect("exists");
+                let run = |len| pairing.execute(&vec![0; len], u64::MAX, 0).expect("not fatal");
+                assert!(run(longest).is_success());
+                assert!(run(longest + 192).is_halt());
+            }
+        }
+    }
+
+    #[test]
+    fn other_forks_keep_the_sets_of_op_revm() {
+        for spec in [OpSpecId::CANYON, OpSpecId::GRANITE, OpSpecId::ISTHMUS, OpSpecId::JOVIAN] {
+            let op = OpPrecompiles::new_with_spec(spec).precompiles();
+            assert!(std::ptr::eq(precompiles(spec, false), op));
+        }
+        let karst = precompiles(OpSpecId::KARST, false);
+        let op = OpPrecompiles::new_with_spec(OpSpecId::KARST).precompiles();
+        assert_eq!(karst.addresses_set(), op.addresses_set());
+    }
+
+    #[test]
+    fn own_precompiles_join_those_of_the_fork() {
+        let own = Precompile::new(PrecompileId::Custom("ECHO".into()), OWN, echo);
+        let karst = precompiles(OpSpecId::KARST, false);
+        let set = extended(karst, &[own]);
+        assert_eq!(set.len(), karst.len() + 1);
+        let output = set.get(&OWN).expect("joined").execute(&[1, 2], 100, 0).expect("not fatal");
+        assert_eq!((output.gas_used, output.bytes.as_ref()), (7, [1, 2].as_slice()));
+        assert!(karst.get(&OWN).is_none());
+        for precompile in ATTESTATION_PRECOMPILES {
+            assert!(karst.get(precompile.address()).is_none());
+        }
+    }
+}

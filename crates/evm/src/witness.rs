@@ -20,10 +20,7 @@ use phala_primitives::{EMPTY_STORAGE_ROOT, Header, Receipt, RecoveredTx, decode_
 pub use error::WitnessError;
 pub use state::WitnessDb;
 
-use crate::{
-    BlockAttributes, BlockCommitments, CodeCache, Execution, ExecutionOutput, WithCodeCache,
-    assemble_header,
-};
+use crate::{BlockAttributes, BlockCommitments, Execution, ExecutionOutput, assemble_header};
 
 /// A block to execute, and what is needed for it.
 #[derive(Clone, Debug)]
@@ -76,8 +73,7 @@ impl Witness {
         let transactions = self.recover()?;
         let env = self.attributes.environment(&self.spec, &self.parent, parent_hash)?;
 
-        let codes = CodeCache::new();
-        let mut execution = Execution::new(&self.spec, WithCodeCache::new(&db, &codes), &env)?;
+        let mut execution = Execution::new(&self.spec, &db, &env)?;
         for tx in &transactions {
             execution.execute(tx.tx(), tx.sender(), tx.encoded())?;
         }
