@@ -13,7 +13,7 @@ use phala_trie::{StateTrie, TrieConfig, TrieVersion};
 use tokio::sync::broadcast;
 
 use crate::{
-    ChainEvent, EngineConfig, TransactionSource, bundle::Bundles, head_cache::HeadCache, invalid_blocks::InvalidBlocks, orphans::Orphans,
+    ChainEvent, EngineConfig, ImportTimings, TransactionSource, bundle::Bundles, head_cache::HeadCache, invalid_blocks::InvalidBlocks, orphans::Orphans,
     payload_jobs::PayloadJobs, versions::Versions,
 };
 
@@ -47,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) jobs: PayloadJobs,
     pub(crate) da_limits: DaLimits,
     pub(crate) bundles: Bundles,
+    pub(crate) last_import: Mutex<ImportTimings>,
 }
 
 /// What belongs to whoever is writing.
@@ -89,7 +90,7 @@ impl Engine {
             .build()
             .expect("threads can be started when the process starts");
         let (events, _) = broadcast::channel(EVENTS_MAX);
-        let trie_config = TrieConfig { budget_bytes: config.trie_cache_bytes, ..Default::default() };
+        let trie_config = TrieConfig { budget_bytes: config.trie_cache_bytes };
         Self {
             inner: Arc::new(Inner {
                 senders: Arc::default(),
@@ -105,6 +106,7 @@ impl Engine {
                 jobs: PayloadJobs::default(),
                 da_limits: DaLimits::default(),
                 bundles: Bundles::new(config.bundle_dir.clone()),
+                last_import: Mutex::default(),
                 spec,
                 store,
                 config,
@@ -135,6 +137,11 @@ impl Engine {
     /// The heads of the canonical chain, durable before they are visible here.
     pub fn heads(&self) -> Heads {
         *self.inner.heads.read()
+    }
+
+    /// Where the time of the newest import went.
+    pub fn last_import(&self) -> ImportTimings {
+        *self.inner.last_import.lock()
     }
 
     /// Every change of the canonical chain from now on, in order.

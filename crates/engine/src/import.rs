@@ -216,6 +216,7 @@ impl Inner {
         self.state_cache.extend(hash, parent.hash, &post.changed);
         timings.total = began.elapsed();
         metrics::imported(&record.block, &timings);
+        *self.last_import.lock() = timings;
         Ok(Imported { record, timings })
     }
 }
