@@ -14,6 +14,7 @@ use crate::{
     nibbles,
     page::{Entry, Origin, PAGE_LEAVES, Page, UNSTORE_LEAVES},
     parallel,
+    scratch::Scratch,
     update::{Effects, Subtree, Update},
 };
 
@@ -62,7 +63,7 @@ impl<L: Leaves> Update<'_, L> {
         if parts.len() <= 1 {
             let Some((nibble, part)) = parts.pop() else { return Ok(None) };
             let subtree = self.take(nibble, part, old, effects)?;
-            return self.collapse(place, subtree).map(Some);
+            return self.collapse(place, subtree, &mut effects.scratch).map(Some);
         }
         if self.is_stored(place, &parts, old) {
             let children: Vec<Child> = parts
@@ -86,7 +87,7 @@ impl<L: Leaves> Update<'_, L> {
         if entries.len() as u64 != place.leaves {
             return Err(self.miscounted(place, entries.len() as u64));
         }
-        let page = Page::build(&entries, place.from, None, L::ARE_ACCOUNTS, self)?;
+        let page = Page::build(&entries, place.from, None, self, &mut effects.scratch)?;
         Ok(Some(Subtree::page(page)))
     }
 
@@ -128,7 +129,12 @@ impl<L: Leaves> Update<'_, L> {
     }
 
     /// Puts the only child left in the place of its parent.
-    fn collapse(&self, place: &Place, subtree: Subtree) -> Result<Subtree, TrieError> {
+    fn collapse(
+        &self,
+        place: &Place,
+        subtree: Subtree,
+        scratch: &mut Scratch,
+    ) -> Result<Subtree, TrieError> {
         let found = subtree.node.leaves();
         if found != place.leaves {
             return Err(self.miscounted(place, found));
@@ -136,11 +142,11 @@ impl<L: Leaves> Update<'_, L> {
         match subtree.node {
             Node::Branch(branch) => Ok(Subtree::branch(branch.moved(place.from))),
             Node::Page(page) => {
-                if let Some(moved) = page.moved(place.from) {
+                if let Some(moved) = page.moved(place.from, scratch) {
                     return Ok(Subtree::page(moved));
                 }
                 let entries: Vec<Entry> = page.entries(|_| Origin::Moved).collect();
-                Page::build(&entries, place.from, None, L::ARE_ACCOUNTS, self).map(Subtree::page)
+                Page::build(&entries, place.from, None, self, scratch).map(Subtree::page)
             }
         }
     }
@@ -153,16 +159,10 @@ impl<L: Leaves> Update<'_, L> {
         old: Option<&Page>,
         effects: &mut Effects,
     ) -> Result<Option<Subtree>, TrieError> {
-        let [first, .., last] = entries else {
-            let Some(_) = entries.first() else { return Ok(None) };
-            return Page::build(entries, from, old, L::ARE_ACCOUNTS, self)
-                .map(Subtree::page)
-                .map(Some);
-        };
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
         if entries.len() <= PAGE_LEAVES {
-            return Page::build(entries, from, old, L::ARE_ACCOUNTS, self)
-                .map(Subtree::page)
-                .map(Some);
+            let page = Page::build(entries, from, old, self, &mut effects.scratch)?;
+            return Ok(Some(Subtree::page(page)));
         }
         let key = first.leaf.key;
         let at = nibbles::common(&key, &last.leaf.key);

@@ -128,8 +128,7 @@ impl Branch {
 
     /// Nibbles of the children that exist, in order.
     pub(crate) fn nibbles(&self) -> impl Iterator<Item = u8> + use<> {
-        let mask = self.mask;
-        (0..16).filter(move |nibble| mask >> nibble & 1 == 1)
+        nibbles::of_mask(self.mask)
     }
 
     /// Position of the child at `nibble` among those that exist.

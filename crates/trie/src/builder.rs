@@ -177,8 +177,7 @@ impl OpenBranch {
 
     fn encode(&self) -> BranchEncoder {
         let mut encoder = BranchEncoder::new();
-        let nibbles = (0..16).filter(|nibble| self.mask >> nibble & 1 == 1);
-        for (nibble, child) in nibbles.zip(self.children()) {
+        for (nibble, child) in nibbles::of_mask(self.mask).zip(self.children()) {
             encoder.push(nibble, child);
         }
         encoder

@@ -1,9 +1,17 @@
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
-use crate::{branch::Branch, page::Page};
+use crate::{
+    branch::Branch,
+    node_buffers::{self, NodeBuffers},
+    node_ref::NodeRef,
+    page::Page,
+};
 
 /// Parts of the cache that are locked one by one.
 const SHARDS: usize = 16;
@@ -59,6 +67,9 @@ pub(crate) struct Cache {
 struct Shard {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Index and generation of nodes that only old versions have, oldest first.
+    superseded: VecDeque<(u32, u32)>,
+    buffers: NodeBuffers,
     bytes: usize,
     hand: usize,
 }
@@ -66,6 +77,9 @@ struct Shard {
 struct Slot {
     generation: u32,
     heat: u8,
+    is_superseded: bool,
+    /// Bytes the node is charged with.
+    bytes: usize,
     node: Option<Node>,
 }
 
@@ -78,12 +92,13 @@ impl Node {
         }
     }
 
-    fn size_bytes(&self) -> usize {
-        ENTRY_OVERHEAD
-            + match self {
-                Self::Branch(branch) => branch.size_bytes(),
-                Self::Page(page) => page.size_bytes(),
-            }
+    /// Bytes in memory, and how many of them this node may share with its successor.
+    fn size_bytes(&self) -> (usize, usize) {
+        let (bytes, shared) = match self {
+            Self::Branch(branch) => (branch.size_bytes(), 0),
+            Self::Page(page) => page.size_bytes(),
+        };
+        (bytes + ENTRY_OVERHEAD, shared)
     }
 
     fn heat(&self) -> u8 {
@@ -119,7 +134,7 @@ impl Cache {
     /// Keeps a node, evicting others for it; [`NodeId::NONE`] if the budget has no room at all.
     pub(crate) fn insert(&self, node: Node) -> NodeId {
         let number = self.next_shard.fetch_add(1, Relaxed) % SHARDS;
-        let size = node.size_bytes();
+        let (size, _) = node.size_bytes();
         if size > self.shard_budget {
             return NodeId::NONE;
         }
@@ -130,14 +145,23 @@ impl Cache {
             self.evictions.fetch_add(1, Relaxed);
         }
         let index = shard.free.pop().unwrap_or_else(|| {
-            shard.slots.push(Slot { generation: 1, heat: 0, node: None });
+            shard.slots.push(Slot::EMPTY);
             u32::try_from(shard.slots.len() - 1).expect("a shard has fewer than 2^28 nodes")
         });
         let slot = &mut shard.slots[index as usize];
         slot.heat = node.heat();
+        slot.is_superseded = false;
+        slot.bytes = size;
         slot.node = Some(node);
         shard.bytes += size;
         NodeId(u64::from(slot.generation) << 32 | u64::from(index) << 4 | number as u64)
+    }
+
+    /// A buffer for a page with `len` references.
+    pub(crate) fn buffer(&self, len: usize) -> Vec<NodeRef> {
+        let shard = self.next_shard.fetch_add(1, Relaxed) % SHARDS;
+        let kept = self.lock(shard).buffers.take(len);
+        kept.unwrap_or_else(|| Vec::with_capacity(node_buffers::capacity(len)))
     }
 
     /// Forgets a node that no live version uses.
@@ -146,6 +170,31 @@ impl Cache {
         let mut shard = self.lock(shard);
         if shard.slots.get(index).is_some_and(|slot| slot.generation == generation) {
             shard.vacate(index);
+        }
+    }
+
+    /// Marks a node that the newest version on its branch no longer has, to be evicted before any
+    /// other. What it shares is charged to its successor from now on.
+    pub(crate) fn supersede(&self, id: NodeId) {
+        let Some((shard, index, generation)) = split(id) else { return };
+        let mut guard = self.lock(shard);
+        let shard = &mut *guard;
+        let Some(slot) = shard.slots.get_mut(index) else { return };
+        let Some(node) = slot.node.as_ref().filter(|_| slot.generation == generation) else {
+            return;
+        };
+        if std::mem::replace(&mut slot.is_superseded, true) {
+            return;
+        }
+        let (_, shared) = node.size_bytes();
+        slot.bytes -= shared;
+        shard.bytes -= shared;
+        shard.superseded.push_back((index as u32, generation));
+        if shard.superseded.len() > shard.slots.len() {
+            let slots = &shard.slots;
+            shard
+                .superseded
+                .retain(|(index, generation)| slots[*index as usize].generation == *generation);
         }
     }
 
@@ -168,9 +217,14 @@ impl Cache {
 }
 
 impl Shard {
-    /// Moves the clock's hand to the next cold node and drops it. There is one: the caller found
-    /// more bytes than the budget allows.
+    /// Drops the oldest superseded node, or the next cold one under the clock's hand. There is one:
+    /// the caller found more bytes than the budget allows.
     fn evict_one(&mut self) {
+        while let Some((index, generation)) = self.superseded.pop_front() {
+            if self.slots[index as usize].generation == generation {
+                return self.vacate(index as usize);
+            }
+        }
         loop {
             self.hand = (self.hand + 1) % self.slots.len();
             let slot = &mut self.slots[self.hand];
@@ -187,13 +241,22 @@ impl Shard {
     fn vacate(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         let Some(node) = slot.node.take() else { return };
-        self.bytes -= node.size_bytes();
+        self.bytes -= slot.bytes;
         // A slot whose generations are used up stays empty for ever: names are not reused.
         if let Some(next) = slot.generation.checked_add(1) {
             slot.generation = next;
             self.free.push(index as u32);
         }
+        if let Node::Page(page) = node
+            && let Some(page) = Arc::into_inner(page)
+        {
+            self.buffers.put(page.nodes);
+        }
     }
+}
+
+impl Slot {
+    const EMPTY: Self = Self { generation: 1, heat: 0, is_superseded: false, bytes: 0, node: None };
 }
 
 /// Shard, index in it and generation.

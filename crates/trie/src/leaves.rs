@@ -7,9 +7,6 @@ use crate::{SourceError, TrieSource, cache::NodeId, node_rlp};
 
 /// The leaves of one trie: what the source has, and what an update sets.
 pub(crate) trait Leaves: Sync {
-    /// Whether the leaves are accounts, which have tries of their own.
-    const ARE_ACCOUNTS: bool;
-
     /// Whose storage this is; `None` for the account trie.
     fn owner(&self) -> Option<B256>;
 
@@ -40,8 +37,6 @@ pub(crate) struct AccountLeaves<'a> {
 }
 
 impl Leaves for AccountLeaves<'_> {
-    const ARE_ACCOUNTS: bool = true;
-
     fn owner(&self) -> Option<B256> {
         None
     }
@@ -82,8 +77,6 @@ pub(crate) struct SlotLeaves<'a> {
 }
 
 impl Leaves for SlotLeaves<'_> {
-    const ARE_ACCOUNTS: bool = false;
-
     fn owner(&self) -> Option<B256> {
         Some(self.owner)
     }

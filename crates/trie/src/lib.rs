@@ -20,11 +20,14 @@ mod cache;
 mod leaves;
 mod load;
 mod nibbles;
+mod node_buffers;
 mod node_diff;
 mod node_ref;
 mod node_rlp;
 mod page;
+mod page_draft;
 mod parallel;
+mod scratch;
 mod update;
 
 pub use error::{Defect, Reference, SourceError, TrieError};

@@ -16,6 +16,7 @@ use crate::{
     leaves::Leaves,
     nibbles,
     page::{Entry, Leaf, Origin, PAGE_LEAVES, Page, Values},
+    scratch::Scratch,
 };
 
 /// A trie as it is in the source, through the cache.
@@ -91,7 +92,7 @@ impl<L: Leaves> Loader<'_, L> {
         loop {
             match node {
                 Node::Page(page) => {
-                    return Ok(page.find(key).ok().map(|index| (page, index)));
+                    return Ok(page.find(key).map(|index| (page, index)));
                 }
                 Node::Branch(branch) => {
                     let nibble = nibbles::at(key, branch.at());
@@ -155,7 +156,7 @@ impl<L: Leaves> Loader<'_, L> {
         }
         match wrong {
             Some(defect) => Err(self.corrupt(prefix, defect)),
-            None => Page::build(&read.entries, from, None, L::ARE_ACCOUNTS, &read),
+            None => Page::build(&read.entries, from, None, &read, &mut Scratch::default()),
         }
     }
 }

@@ -29,6 +29,15 @@ pub(crate) fn common(a: &B256, b: &B256) -> usize {
     KEY_NIBBLES
 }
 
+/// The nibbles of which the bit in `mask` is set, ascending.
+#[inline]
+pub(crate) fn of_mask(mask: u16) -> impl Iterator<Item = u8> {
+    std::iter::successors(Some(mask), |rest| Some(rest & rest.wrapping_sub(1)))
+        .take_while(|rest| *rest != 0)
+        // Cannot truncate: below 16.
+        .map(|rest| rest.trailing_zeros() as u8)
+}
+
 /// Nibbles `range` of a key, one per byte.
 pub(crate) fn unpack(key: &B256, range: Range<usize>) -> Vec<u8> {
     range.map(|index| at(key, index)).collect()
@@ -73,6 +82,13 @@ mod tests {
             b[index / 2] ^= if index % 2 == 0 { 0x10 } else { 0x01 };
             assert_eq!(common(&a, &b), index);
             assert_eq!(common(&b, &a), index);
+        }
+    }
+
+    #[test]
+    fn masks_list_their_nibbles() {
+        for mask in 0..=u16::MAX {
+            assert!(of_mask(mask).eq((0..16).filter(|nibble| mask >> nibble & 1 == 1)));
         }
     }
 

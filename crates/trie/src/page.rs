@@ -1,4 +1,7 @@
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use alloy_primitives::B256;
 
@@ -8,6 +11,8 @@ use crate::{
     nibbles,
     node_ref::NodeRef,
     node_rlp::{self, BranchEncoder},
+    page_draft::Draft,
+    scratch::Scratch,
 };
 
 /// Most leaves of a page; a branch with more under it is a stored node.
@@ -19,12 +24,40 @@ pub(crate) const UNSTORE_LEAVES: u64 = 32;
 
 /// A subtree of at most [`PAGE_LEAVES`] leaves: the unit that is loaded and evicted.
 ///
-/// Nodes hold no links. Leaves are sorted by key; branches are in pre-order, each a range of leaves.
+/// What changes with every value, the references, is apart from what changes only when leaves come
+/// or go, so that most blocks copy the former and share the latter.
 pub(crate) struct Page {
-    pub(crate) leaves: Box<[Leaf]>,
+    pub(crate) shape: Arc<Shape>,
+    /// References of the leaves, then of the branches.
+    pub(crate) nodes: Vec<NodeRef>,
+    /// For accounts, once there is one: where the top of each one's storage trie is in memory.
+    storage: OnceLock<Box<[AtomicU64]>>,
+}
+
+/// Which nodes a page has.
+pub(crate) struct Shape {
+    /// Keys of the leaves, sorted.
+    pub(crate) keys: Box<[B256]>,
+    /// Nibble at which the path of each leaf begins.
+    pub(crate) froms: Box<[u8]>,
+    /// The branches in pre-order.
     pub(crate) branches: Box<[PageBranch]>,
-    /// For pages of the account trie: where the top of each account's storage trie is in memory.
-    pub(crate) storage: Box<[AtomicU64]>,
+}
+
+/// A branch inside a page, with the extension before it.
+#[derive(Clone, Copy)]
+pub(crate) struct PageBranch {
+    /// Nibble at which the extension begins; `at` if there is none.
+    pub(crate) from: u8,
+    /// Nibble that tells the children apart.
+    pub(crate) at: u8,
+    /// Which children exist.
+    pub(crate) mask: u16,
+    /// Leaves under it.
+    pub(crate) first: u8,
+    pub(crate) end: u8,
+    /// Branches in this subtree, this one included.
+    pub(crate) size: u8,
 }
 
 /// A leaf without its value, which is needed only if the leaf's path becomes longer or shorter.
@@ -34,22 +67,6 @@ pub(crate) struct Leaf {
     pub(crate) node: NodeRef,
     /// Nibble at which the path of this leaf begins.
     pub(crate) from: u8,
-}
-
-/// A branch inside a page.
-#[derive(Clone, Copy)]
-pub(crate) struct PageBranch {
-    /// Reference of the branch, or of the extension before it.
-    node: NodeRef,
-    /// Nibble at which that extension begins; `at` if there is none.
-    from: u8,
-    /// Nibble that tells the children apart.
-    at: u8,
-    /// Leaves under it.
-    first: u8,
-    end: u8,
-    /// Branches in this subtree, this one included.
-    size: u8,
 }
 
 /// What a page is built from.
@@ -84,108 +101,128 @@ impl Page {
         entries: &[Entry],
         from: usize,
         old: Option<&Self>,
-        with_storage: bool,
         values: &impl Values,
+        scratch: &mut Scratch,
     ) -> Result<Self, TrieError> {
-        debug_assert!((1..=PAGE_LEAVES).contains(&entries.len()));
-        let mut draft = Draft {
-            entries,
-            old,
-            values,
-            leaves: Vec::with_capacity(entries.len()),
-            branches: Vec::with_capacity(entries.len() / 2),
-            value: Vec::new(),
-            rlp: Vec::new(),
-        };
-        draft.subtree(0, entries.len(), from)?;
-        let links = if with_storage { entries } else { &[] };
-        Ok(Self {
-            leaves: draft.leaves.into_boxed_slice(),
-            branches: draft.branches.into_boxed_slice(),
-            storage: links.iter().map(|entry| AtomicU64::new(entry.storage.get())).collect(),
-        })
-    }
-
-    /// Reference of the top node.
-    pub(crate) fn node(&self) -> NodeRef {
-        match self.branches.first() {
-            Some(top) => top.node,
-            None => self.leaves[0].node,
+        let (shape, nodes) = Draft::new(entries, old, values, scratch).finish(from)?;
+        let page = Self { shape: Arc::new(shape), nodes, storage: OnceLock::new() };
+        for (index, entry) in entries.iter().enumerate() {
+            page.set_storage(index, entry.storage);
         }
+        Ok(page)
     }
 
     /// Leaves in the page.
     pub(crate) fn len(&self) -> usize {
-        self.leaves.len()
+        self.shape.keys.len()
     }
 
-    /// Index of the leaf with that key, or where it would be.
-    pub(crate) fn find(&self, key: &B256) -> Result<usize, usize> {
-        self.leaves.binary_search_by(|leaf| leaf.key.cmp(key))
+    /// Reference of the top node.
+    pub(crate) fn node(&self) -> NodeRef {
+        match self.shape.branches.is_empty() {
+            true => self.nodes[0],
+            false => self.nodes[self.len()],
+        }
+    }
+
+    /// Index of the leaf with that key.
+    pub(crate) fn find(&self, key: &B256) -> Option<usize> {
+        // Keys are hashes, so that a key's place among those of a page can be guessed from the eight
+        // bits after the page's path, and the search touches little more than what it looks for.
+        let keys = &*self.shape.keys;
+        let from = usize::from(self.shape.branches.first().map_or(0, |top| top.at));
+        let guess = nibbles::at(key, from) << 4 | nibbles::at(key, (from + 1).min(63));
+        let mut index = keys.len() * usize::from(guess) / 256;
+        while index > 0 && keys[index] > *key {
+            index -= 1;
+        }
+        while index + 1 < keys.len() && keys[index] < *key {
+            index += 1;
+        }
+        (keys[index] == *key).then_some(index)
     }
 
     /// Where the storage trie of the account at `index` is in memory.
     pub(crate) fn storage_at(&self, index: usize) -> NodeId {
-        self.storage.get(index).map_or(NodeId::NONE, |link| NodeId::from(link.load(Relaxed)))
+        let link = self.storage.get().and_then(|links| links.get(index));
+        link.map_or(NodeId::NONE, |link| NodeId::from(link.load(Relaxed)))
     }
 
-    /// Remembers where the storage trie of the account at `index` has been loaded.
+    /// Remembers where the storage trie of the account at `index` is.
     pub(crate) fn set_storage(&self, index: usize, id: NodeId) {
-        if let Some(link) = self.storage.get(index) {
+        if id == NodeId::NONE && self.storage.get().is_none() {
+            return;
+        }
+        let none = || (0..self.len()).map(|_| AtomicU64::new(NodeId::NONE.get())).collect();
+        if let Some(link) = self.storage.get_or_init(none).get(index) {
             link.store(id.get(), Relaxed);
         }
     }
 
     /// The leaves as entries to build another page from; `origin` tells where each comes from.
     pub(crate) fn entries(&self, origin: impl Fn(u8) -> Origin) -> impl Iterator<Item = Entry> {
-        self.leaves.iter().enumerate().map(move |(index, leaf)| Entry {
-            leaf: *leaf,
+        (0..self.len()).map(move |index| Entry {
+            leaf: Leaf {
+                key: self.shape.keys[index],
+                node: self.nodes[index],
+                from: self.shape.froms[index],
+            },
             storage: self.storage_at(index),
             // Cannot truncate: a page has at most 64 leaves.
             origin: origin(index as u8),
         })
     }
 
-    /// The same leaves with the references of some replaced (`dirty`, one bit a leaf): the branches
-    /// above those are hashed anew.
-    pub(crate) fn with_leaves(&self, leaves: Box<[Leaf]>, dirty: u64) -> Self {
-        let mut page = Self {
-            leaves,
-            branches: self.branches.clone(),
-            storage: self.storage.iter().map(|link| AtomicU64::new(link.load(Relaxed))).collect(),
-        };
-        let mut rlp = Vec::new();
+    /// The same leaves, with new references in those of `dirty` (one bit a leaf): the branches above
+    /// are hashed anew.
+    pub(crate) fn with_nodes(
+        &self,
+        mut nodes: Vec<NodeRef>,
+        dirty: u64,
+        scratch: &mut Scratch,
+    ) -> Self {
+        let shape = &*self.shape;
         // Children come after their parents in pre-order, so that backwards is bottom-up.
-        for index in (0..page.branches.len()).rev() {
-            if page.branches[index].leaves_mask() & dirty != 0 {
-                page.branches[index].node =
-                    hash_branch(&page.leaves, &page.branches[index..], &mut rlp);
+        for index in (0..shape.branches.len()).rev() {
+            if shape.branches[index].leaves_mask() & dirty != 0 {
+                nodes[shape.keys.len() + index] =
+                    hash_branch(&shape.keys, &shape.branches[index..], index, &nodes, scratch);
             }
         }
-        page
+        Self { shape: Arc::clone(&self.shape), nodes, storage: self.copy_storage() }
     }
 
     /// The same page with its path cut or extended to `from` nibbles. `None` if it is a single leaf,
     /// of which the value is needed.
-    pub(crate) fn moved(&self, from: usize) -> Option<Self> {
-        let mut branches = self.branches.clone();
-        let top = branches.first_mut()?;
-        top.from = from as u8;
-        let node = hash_branch(&self.leaves, &branches, &mut Vec::new());
-        branches[0].node = node;
-        Some(Self {
-            leaves: self.leaves.clone(),
-            branches,
-            storage: self.storage.iter().map(|link| AtomicU64::new(link.load(Relaxed))).collect(),
-        })
+    pub(crate) fn moved(&self, from: usize, scratch: &mut Scratch) -> Option<Self> {
+        let shape = &*self.shape;
+        let mut branches = shape.branches.clone();
+        // Cannot truncate: a key has 64 nibbles.
+        branches.first_mut()?.from = from as u8;
+        let mut nodes = self.nodes.clone();
+        nodes[self.len()] = hash_branch(&shape.keys, &branches, 0, &nodes, scratch);
+        let shape = Shape { keys: shape.keys.clone(), froms: shape.froms.clone(), branches };
+        Some(Self { shape: Arc::new(shape), nodes, storage: self.copy_storage() })
     }
 
-    /// Bytes this page keeps in memory.
-    pub(crate) fn size_bytes(&self) -> usize {
-        size_of::<Self>()
-            + size_of_val(&*self.leaves)
-            + size_of_val(&*self.branches)
-            + size_of_val(&*self.storage)
+    /// Bytes this page keeps in memory, and how many of them are its shape, which pages share.
+    pub(crate) fn size_bytes(&self) -> (usize, usize) {
+        let links = self.storage.get().map_or(0, |links| size_of_val(&**links));
+        let shape = size_of::<Shape>()
+            + size_of_val(&*self.shape.keys)
+            + size_of_val(&*self.shape.froms)
+            + size_of_val(&*self.shape.branches);
+        (size_of::<Self>() + self.nodes.capacity() * size_of::<NodeRef>() + links + shape, shape)
+    }
+
+    fn copy_storage(&self) -> OnceLock<Box<[AtomicU64]>> {
+        match self.storage.get() {
+            None => OnceLock::new(),
+            Some(links) => {
+                let copy = links.iter().map(|link| AtomicU64::new(link.load(Relaxed)));
+                OnceLock::from(copy.collect::<Box<[_]>>())
+            }
+        }
     }
 }
 
@@ -193,12 +230,6 @@ impl Leaf {
     /// A leaf of which the reference is still to be computed.
     pub(crate) fn unhashed(key: B256) -> Self {
         Self { key, node: NodeRef::NONE, from: u8::MAX }
-    }
-
-    /// Hashes the leaf with a new value in its old place.
-    pub(crate) fn rehash(&mut self, value: &[u8], rlp: &mut Vec<u8>) {
-        node_rlp::leaf(&self.key, usize::from(self.from), value, rlp);
-        self.node = NodeRef::of(rlp);
     }
 }
 
@@ -210,129 +241,48 @@ impl PageBranch {
     }
 }
 
-/// Hashes the first of `branches`, whose descendants follow it and are up to date.
-fn hash_branch(leaves: &[Leaf], branches: &[PageBranch], rlp: &mut Vec<u8>) -> NodeRef {
+/// Hashes the first of `branches`, which is the one at `index` in the page; its descendants follow it.
+fn hash_branch(
+    keys: &[B256],
+    branches: &[PageBranch],
+    index: usize,
+    nodes: &[NodeRef],
+    scratch: &mut Scratch,
+) -> NodeRef {
     let top = &branches[0];
+    let branch_nodes = &nodes[keys.len() + index..];
     let mut encoder = BranchEncoder::new();
     let mut leaf = usize::from(top.first);
     let mut below = 1;
-    while leaf < usize::from(top.end) {
-        let nibble = nibbles::at(&leaves[leaf].key, usize::from(top.at));
+    for nibble in nibbles::of_mask(top.mask) {
+        // The branches under this one are the next in pre-order.
         match branches.get(below) {
-            Some(child) if usize::from(child.first) == leaf && child.end <= top.end => {
-                encoder.push(nibble, &child.node);
+            Some(child) if below < usize::from(top.size) && usize::from(child.first) == leaf => {
+                encoder.push(nibble, &branch_nodes[below]);
                 leaf = usize::from(child.end);
                 below += usize::from(child.size);
             }
             _ => {
-                encoder.push(nibble, &leaves[leaf].node);
+                encoder.push(nibble, &nodes[leaf]);
                 leaf += 1;
             }
         }
     }
-    let key = &leaves[usize::from(top.first)].key;
-    extended(key, top.from, top.at, encoder.finish(), rlp)
+    extended(&keys[usize::from(top.first)], top, encoder.finish(), scratch)
 }
 
-/// Reference of a branch together with the extension over nibbles `from..at` of `key`, if any.
-fn extended(key: &B256, from: u8, at: u8, branch: &[u8], rlp: &mut Vec<u8>) -> NodeRef {
-    let node = NodeRef::of(branch);
-    if from == at {
+/// Reference of a branch together with the extension before it, if any.
+pub(crate) fn extended(
+    key: &B256,
+    branch: &PageBranch,
+    rlp: &[u8],
+    scratch: &mut Scratch,
+) -> NodeRef {
+    let node = NodeRef::of(rlp);
+    if branch.from == branch.at {
         return node;
     }
-    node_rlp::extension(key, usize::from(from), usize::from(at), &node, rlp);
-    NodeRef::of(rlp)
-}
-
-/// A page being built.
-struct Draft<'a, V> {
-    entries: &'a [Entry],
-    old: Option<&'a Page>,
-    values: &'a V,
-    leaves: Vec<Leaf>,
-    branches: Vec<PageBranch>,
-    value: Vec<u8>,
-    rlp: Vec<u8>,
-}
-
-impl<V: Values> Draft<'_, V> {
-    /// Appends the subtree over entries `first..end`, whose path has `from` nibbles.
-    fn subtree(&mut self, first: usize, end: usize, from: usize) -> Result<NodeRef, TrieError> {
-        if end - first == 1 {
-            return self.leaf(first, from);
-        }
-        if let Some(node) = self.take_over(first, end, from) {
-            return Ok(node);
-        }
-        let key = self.entries[first].leaf.key;
-        let at = nibbles::common(&key, &self.entries[end - 1].leaf.key);
-        let index = self.branches.len();
-        // None of these can truncate: at most 64 leaves, 63 branches and 64 nibbles.
-        self.branches.push(PageBranch {
-            node: NodeRef::NONE,
-            from: from as u8,
-            at: at as u8,
-            first: first as u8,
-            end: end as u8,
-            size: 0,
-        });
-        let mut encoder = BranchEncoder::new();
-        let mut child = first;
-        while child < end {
-            let nibble = nibbles::at(&self.entries[child].leaf.key, at);
-            let next = (child + 1..end)
-                .find(|next| nibbles::at(&self.entries[*next].leaf.key, at) != nibble)
-                .unwrap_or(end);
-            let node = self.subtree(child, next, at + 1)?;
-            encoder.push(nibble, &node);
-            child = next;
-        }
-        let node = extended(&key, from as u8, at as u8, encoder.finish(), &mut self.rlp);
-        self.branches[index].node = node;
-        self.branches[index].size = (self.branches.len() - index) as u8;
-        Ok(node)
-    }
-
-    fn leaf(&mut self, index: usize, from: usize) -> Result<NodeRef, TrieError> {
-        let entry = &self.entries[index];
-        let mut leaf = entry.leaf;
-        let is_new = matches!(entry.origin, Origin::Changed(_));
-        if is_new || usize::from(leaf.from) != from {
-            self.values.value(entry, &mut self.value)?;
-            leaf.from = from as u8;
-            leaf.rehash(&self.value, &mut self.rlp);
-        }
-        self.leaves.push(leaf);
-        Ok(leaf.node)
-    }
-
-    /// Copies the branch of the old page that stands over exactly these leaves, if there is one.
-    fn take_over(&mut self, first: usize, end: usize, from: usize) -> Option<NodeRef> {
-        let old = self.old?;
-        let Origin::Kept(start) = self.entries[first].origin else { return None };
-        let entries = &self.entries[first..end];
-        let kept = |(offset, entry): (usize, &Entry)| {
-            entry.origin == Origin::Kept(start.saturating_add(offset as u8))
-        };
-        if !entries.iter().enumerate().all(kept) {
-            return None;
-        }
-        let stop = usize::from(start) + entries.len();
-        let candidates = old.branches.partition_point(|branch| branch.first < start);
-        let index = (candidates..old.branches.len())
-            .take_while(|index| old.branches[*index].first == start)
-            .find(|index| usize::from(old.branches[*index].end) == stop)?;
-        let top = &old.branches[index];
-        if usize::from(top.from) != from {
-            return None;
-        }
-        let copied = &old.branches[index..index + usize::from(top.size)];
-        self.branches.extend(copied.iter().map(|branch| PageBranch {
-            first: branch.first - start + first as u8,
-            end: branch.end - start + first as u8,
-            ..*branch
-        }));
-        self.leaves.extend(entries.iter().map(|entry| entry.leaf));
-        Some(top.node)
-    }
+    let (from, at) = (usize::from(branch.from), usize::from(branch.at));
+    node_rlp::extension(key, from, at, &node, &mut scratch.rlp);
+    NodeRef::of(&scratch.rlp)
 }

@@ -15,8 +15,10 @@ use crate::{
     load::Loader,
     nibbles,
     node_ref::NodeRef,
+    node_rlp,
     page::{Entry, Leaf, Origin, PAGE_LEAVES, Page, Values},
     parallel,
+    scratch::Scratch,
 };
 
 /// What to do with one leaf.
@@ -40,6 +42,8 @@ pub(crate) struct Effects {
     pub(crate) created: Vec<NodeId>,
     /// Nodes in memory that the new trie no longer has.
     pub(crate) superseded: Vec<NodeId>,
+    /// Buffers of this thread.
+    pub(crate) scratch: Scratch,
 }
 
 impl parallel::Merge for Effects {
@@ -159,7 +163,7 @@ impl<'a, L: Leaves> Update<'a, L> {
         changes: &[Change],
         effects: &mut Effects,
     ) -> Result<Outcome, TrieError> {
-        let after = match self.overwrite(page, changes)? {
+        let after = match self.overwrite(page, changes, &mut effects.scratch) {
             Some(page) => Some(Subtree::page(page)),
             None => self.build(&self.merge(page, changes), from, Some(page), effects)?,
         };
@@ -173,36 +177,34 @@ impl<'a, L: Leaves> Update<'a, L> {
     }
 
     /// The page with new values in leaves it has already; `None` if leaves come or go.
-    fn overwrite(&self, page: &Page, changes: &[Change]) -> Result<Option<Page>, TrieError> {
+    fn overwrite(&self, page: &Page, changes: &[Change], scratch: &mut Scratch) -> Option<Page> {
         let mut found = [0; PAGE_LEAVES];
         if changes.len() > page.len() {
-            return Ok(None);
+            return None;
         }
         for (change, place) in changes.iter().zip(&mut found) {
-            match page.find(&change.key) {
-                Ok(index) if change.is_present => *place = index,
-                _ => return Ok(None),
-            }
+            *place = page.find(&change.key).filter(|_| change.is_present)?;
         }
-        let mut leaves = page.leaves.clone();
+        let mut nodes = self.loader.cache.buffer(page.nodes.len());
+        nodes.extend_from_slice(&page.nodes);
         let mut dirty = 0;
-        let (mut value, mut rlp) = (Vec::new(), Vec::new());
         for (change, index) in changes.iter().zip(found) {
-            let leaf = &mut leaves[index];
-            self.loader.leaves.changed_value(change.index, &mut value);
-            let before = leaf.node;
-            leaf.rehash(&value, &mut rlp);
-            if leaf.node != before {
+            let Scratch { value, rlp } = &mut *scratch;
+            self.loader.leaves.changed_value(change.index, value);
+            node_rlp::leaf(&change.key, usize::from(page.shape.froms[index]), value, rlp);
+            let node = NodeRef::of(rlp);
+            if nodes[index] != node {
+                nodes[index] = node;
                 dirty |= 1 << index;
             }
         }
-        let changed = page.with_leaves(leaves, dirty);
+        let page = page.with_nodes(nodes, dirty, scratch);
         for (change, index) in changes.iter().zip(found) {
             if let Some(id) = self.loader.leaves.changed_storage(change.index) {
-                changed.set_storage(index, id);
+                page.set_storage(index, id);
             }
         }
-        Ok(Some(changed))
+        Some(page)
     }
 
     /// Leaves of a page after the changes.
