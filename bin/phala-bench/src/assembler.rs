@@ -7,11 +7,13 @@ use std::collections::HashMap;
 ///
 /// # Panics
 /// On an unknown word or label: the sources are constants of this program.
-pub fn assemble(source: &str) -> Vec<u8> {
+pub(crate) fn assemble(source: &str) -> Vec<u8> {
     let mut code = Vec::new();
     let mut labels = HashMap::new();
     let mut uses = Vec::new();
-    for word in source.lines().flat_map(|line| line.split(';').next().unwrap_or("").split_whitespace()) {
+    for word in
+        source.lines().flat_map(|line| line.split(';').next().unwrap_or("").split_whitespace())
+    {
         if let Some(label) = word.strip_suffix(':') {
             labels.insert(label, code.len());
             code.push(0x5b);
@@ -42,7 +44,8 @@ fn push_number(code: &mut Vec<u8>, word: &str) {
         }
     };
     let digits = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits };
-    let bytes = alloy_primitives::hex::decode(&digits).unwrap_or_else(|_| panic!("bad number {word}"));
+    let bytes =
+        alloy_primitives::hex::decode(&digits).unwrap_or_else(|_| panic!("bad number {word}"));
     code.push(0x5f + u8::try_from(bytes.len()).expect("at most 32 bytes"));
     code.extend(bytes);
 }

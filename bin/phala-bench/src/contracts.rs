@@ -8,13 +8,13 @@ use alloy_primitives::{Address, B256, U256, address, keccak256};
 use crate::assembler::assemble;
 
 /// First token of the pair.
-pub const TOKEN_A: Address = address!("00000000000000000000000000000000000a0001");
+pub(crate) const TOKEN_A: Address = address!("00000000000000000000000000000000000a0001");
 /// Second token of the pair.
-pub const TOKEN_B: Address = address!("00000000000000000000000000000000000a0002");
+pub(crate) const TOKEN_B: Address = address!("00000000000000000000000000000000000a0002");
 /// The pair.
-pub const PAIR: Address = address!("00000000000000000000000000000000000a0003");
+pub(crate) const PAIR: Address = address!("00000000000000000000000000000000000a0003");
 /// The writer of fresh storage.
-pub const WRITER: Address = address!("00000000000000000000000000000000000a0004");
+pub(crate) const WRITER: Address = address!("00000000000000000000000000000000000a0004");
 
 /// Mapping of balances in a token.
 const BALANCES_SLOT: u64 = 0;
@@ -22,7 +22,7 @@ const BALANCES_SLOT: u64 = 0;
 const ALLOWANCES_SLOT: u64 = 1;
 
 /// ERC-20 `transfer` and `transferFrom`, with balance and allowance checks and the event.
-pub fn token() -> Vec<u8> {
+pub(crate) fn token() -> Vec<u8> {
     assemble(
         "
         0 CALLDATALOAD 0xe0 SHR
@@ -67,7 +67,7 @@ pub fn token() -> Vec<u8> {
 
 /// `swap(uint256 amountIn)`: takes token A from the caller, gives token B at the constant product
 /// less 0.3 %, keeps both reserves in one slot, logs.
-pub fn pair() -> Vec<u8> {
+pub(crate) fn pair() -> Vec<u8> {
     let (token_a, token_b) = (format!("{TOKEN_A:#x}"), format!("{TOKEN_B:#x}"));
     assemble(&format!(
         "
@@ -99,7 +99,7 @@ pub fn pair() -> Vec<u8> {
 }
 
 /// `write(uint256 n)`: fills `n` slots never used before and moves its cursor.
-pub fn writer() -> Vec<u8> {
+pub(crate) fn writer() -> Vec<u8> {
     assemble(
         "
         0 CALLDATALOAD                      ; n
@@ -117,17 +117,17 @@ pub fn writer() -> Vec<u8> {
 }
 
 /// Storage slot of `owner`'s balance in a token.
-pub fn balance_slot(owner: Address) -> B256 {
+pub(crate) fn balance_slot(owner: Address) -> B256 {
     mapping(owner, B256::from(U256::from(BALANCES_SLOT)))
 }
 
 /// Storage slot of what `spender` may take from `owner` in a token.
-pub fn allowance_slot(owner: Address, spender: Address) -> B256 {
+pub(crate) fn allowance_slot(owner: Address, spender: Address) -> B256 {
     mapping(spender, mapping(owner, B256::from(U256::from(ALLOWANCES_SLOT))))
 }
 
 /// The pair's only slot: reserve A in the high half, reserve B in the low half.
-pub fn reserves(reserve_a: u128, reserve_b: u128) -> U256 {
+pub(crate) fn reserves(reserve_a: u128, reserve_b: u128) -> U256 {
     (U256::from(reserve_a) << 128) | U256::from(reserve_b)
 }
 

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 /// Connections kept busy at once.
-pub const CONNECTIONS: usize = 64;
+pub(crate) const CONNECTIONS: usize = 64;
 
 /// Largest response this client reads.
 const RESPONSE_BYTES_MAX: usize = 64 << 20;
@@ -25,7 +25,7 @@ const RESPONSE_BYTES_MAX: usize = 64 << 20;
 ///
 /// # Errors
 /// If a connection fails, or an answer is not a JSON-RPC result.
-pub async fn requests_per_second(
+pub(crate) async fn requests_per_second(
     server: SocketAddr,
     bodies: Arc<Vec<String>>,
     duration: Duration,
@@ -54,21 +54,21 @@ pub async fn requests_per_second(
 }
 
 /// One keep-alive connection.
-pub struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Client {
     /// Opens the connection.
-    pub async fn connect(server: SocketAddr) -> eyre::Result<Self> {
+    pub(crate) async fn connect(server: SocketAddr) -> eyre::Result<Self> {
         let stream = TcpStream::connect(server).await.wrap_err("connect to the RPC server")?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::with_capacity(1 << 16) })
     }
 
     /// Sends one body and waits for the whole answer, which must be a JSON-RPC result.
-    pub async fn request(&mut self, body: &str) -> eyre::Result<&[u8]> {
+    pub(crate) async fn request(&mut self, body: &str) -> eyre::Result<&[u8]> {
         let request = format!(
             "POST / HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
@@ -108,7 +108,9 @@ fn content_length(head: &[u8]) -> eyre::Result<usize> {
     let head = std::str::from_utf8(head)?;
     let line = head
         .lines()
-        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned))
+        .find_map(|line| {
+            line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned)
+        })
         .ok_or_else(|| eyre::eyre!("answer without content-length: {head}"))?;
     Ok(line.trim().parse()?)
 }

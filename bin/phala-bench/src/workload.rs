@@ -24,7 +24,7 @@ const FRESH_SLOTS: u64 = 10;
 
 /// What the transactions of a block do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Plain ETH transfers.
     Transfers,
     /// ERC-20 transfers.
@@ -38,12 +38,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds, in the order of the report.
-    pub const ALL: [Self; 5] =
-        [Self::Mix, Self::Transfers, Self::Erc20, Self::Swaps, Self::FreshStorage];
-
     /// Name in the report.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Transfers => "transfers",
             Self::Erc20 => "erc-20",
@@ -56,13 +52,13 @@ impl Kind {
 
 /// An account of the genesis.
 #[derive(Clone, Debug, Default)]
-pub struct GenesisEntry {
+pub(crate) struct GenesisEntry {
     /// Balance in wei.
-    pub balance: U256,
+    pub(crate) balance: U256,
     /// Code, empty for an ordinary account.
-    pub code: Bytes,
+    pub(crate) code: Bytes,
     /// Storage by slot.
-    pub storage: BTreeMap<B256, B256>,
+    pub(crate) storage: BTreeMap<B256, B256>,
 }
 
 struct Sender {
@@ -71,7 +67,7 @@ struct Sender {
 }
 
 /// Senders, recipients and the random choices between them; the same seed gives the same bytes.
-pub struct Workload {
+pub(crate) struct Workload {
     chain_id: u64,
     senders: Vec<Sender>,
     recipients: Vec<Address>,
@@ -81,7 +77,7 @@ pub struct Workload {
 
 impl Workload {
     /// Derives `accounts` accounts from `seed`.
-    pub fn new(chain_id: u64, accounts: usize, seed: u64) -> Self {
+    pub(crate) fn new(chain_id: u64, accounts: usize, seed: u64) -> Self {
         let senders: Vec<_> = (0..SENDERS.min(accounts) as u64)
             .into_par_iter()
             .map(|index| {
@@ -99,13 +95,16 @@ impl Workload {
     }
 
     /// The accounts the chain starts with.
-    pub fn genesis(&self) -> BTreeMap<Address, GenesisEntry> {
+    pub(crate) fn genesis(&self) -> BTreeMap<Address, GenesisEntry> {
         let ether = U256::from(10).pow(U256::from(18));
         let mut alloc: BTreeMap<_, _> = self
             .recipients
             .iter()
             .map(|address| {
-                (*address, GenesisEntry { balance: ether * U256::from(1_000), ..Default::default() })
+                (
+                    *address,
+                    GenesisEntry { balance: ether * U256::from(1_000), ..Default::default() },
+                )
             })
             .collect();
         let amount = B256::from(U256::from(TOKENS));
@@ -130,7 +129,7 @@ impl Workload {
     }
 
     /// Signed transactions that use about `gas_target` gas.
-    pub fn block(&mut self, kind: Kind, gas_target: u64) -> Vec<Transaction> {
+    pub(crate) fn block(&mut self, kind: Kind, gas_target: u64) -> Vec<Transaction> {
         let mut unsigned = Vec::new();
         let mut gas = 0;
         while gas < gas_target {

@@ -56,8 +56,8 @@ impl RocksKv {
         synced.set_sync(true);
         let mut unlogged = WriteOptions::default();
         unlogged.disable_wal(true);
-        // Not `low_pri`: with the compaction-bytes limits switched off RocksDB takes any pending
-        // compaction for pressure, and refuses every low-priority write. The writer paces itself.
+        // Not `low_pri`: RocksDB refuses such writes at the first sign of compaction work. The writer
+        // looks at the pressure itself, and pauses.
         unlogged.set_no_slowdown(true);
         unlogged.set_memtable_insert_hint_per_batch(true);
         let logged = WriteOptions::default();
