@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use alloy_primitives::{Address, U256};
 use phala_chainspec::Profile;
-use phala_evm::CodeCache;
+use phala_evm::{
+    CodeCache,
+    call::{CallRequest, call},
+};
 
 use crate::{
     asm::{Asm, CALLDATALOAD, CALLER, LOG1, MSTORE, SLOAD, SSTORE, STOP, SUB},
@@ -85,4 +88,25 @@ fn throughput() {
         })
         .collect();
     measure("tokens", &world, &tokens);
+
+    let start = Instant::now();
+    let sum: u64 = transfers.iter().map(|tx| phala_evm::da_usage(&tx.2)).sum();
+    assert!(sum > 0);
+    let each = start.elapsed().as_secs_f64() * 1e6 / transfers.len() as f64;
+    println!("estimating the compressed size: {each:.2} us per transaction");
+
+    let request = CallRequest {
+        from: user(1),
+        to: CONTRACT.into(),
+        input: alloy_primitives::B256::left_padding_from(user(2).as_slice()).into(),
+        ..Default::default()
+    };
+    let codes = CodeCache::new();
+    let start = Instant::now();
+    for _ in 0..1_000 {
+        let db = phala_evm::WithCodeCache::new(&world.db, &codes);
+        call(&world.spec, db, &world.env, &request, &Default::default(), 50_000_000)
+            .expect("valid");
+    }
+    println!("calls: {:.2} us each", start.elapsed().as_secs_f64() * 1e6 / 1_000.0);
 }
