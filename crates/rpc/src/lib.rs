@@ -1,1 +1,35 @@
-//! Not written yet.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod error;
+mod jwt;
+
+mod server;
+
+mod context;
+mod method;
+mod params;
+mod lanes;
+
+mod eth;
+mod net;
+mod web3;
+mod txpool;
+mod debug;
+mod miner;
+mod engine;
+
+mod block_cache;
+mod cached_block;
+mod json;
+mod l1_fees;
+
+pub use config::{AuthConfig, HttpConfig, Namespace, NamespaceSet, RpcConfig, RpcLimits, WsConfig};
+pub use context::RpcHandles;
+pub use error::ServerError;
+pub use jwt::{JwtError, JwtSecret};
+pub use server::{RpcHandle, RpcServer};
+
+pub(crate) use cached_block::CachedBlock;
+pub(crate) use context::Context;
+pub(crate) use error::RpcError;
