@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# One profile for everything, so that nothing, least of all RocksDB, is compiled twice.
+# One profile, and always the whole workspace (no `-p`): another selection would build some
+# dependencies again with other features.
 CARGO_FLAGS := --profile ci --locked
 # Arguments for the program: make dev ARGS="--dev.block-time 500ms"
 ARGS ?=
@@ -18,27 +19,27 @@ setup: ## Install what the build and the checks lack (Debian packages when root,
 
 .PHONY: build
 build: setup ## Build all binaries
-	cargo build $(CARGO_FLAGS) --workspace --bins
+	cargo build $(CARGO_FLAGS) --bins
 
 .PHONY: dev
 dev: setup ## Run a development chain with funded accounts; Ctrl-C stops it
-	cargo run $(CARGO_FLAGS) -p phala-node -- dev $(ARGS)
+	cargo run $(CARGO_FLAGS) --bin phala-node -- dev $(ARGS)
 
 .PHONY: test
-test: build ## Run all tests
-	cargo test $(CARGO_FLAGS) --workspace
+test: setup ## Run all tests
+	cargo test $(CARGO_FLAGS)
 
 .PHONY: check
 check: setup ## Check format, lints, documentation, dependencies and layers
 	cargo fmt --all --check
-	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 	@.ci/deny
-	cargo test $(CARGO_FLAGS) -p phala-tests --test workspace
+	cargo test $(CARGO_FLAGS) --test workspace
 
 .PHONY: bench
 bench: setup ## Measure import, build, state root, memory, disk and RPC; prints a table and writes JSON
-	cargo run $(CARGO_FLAGS) -p phala-bench -- $(ARGS)
+	cargo run $(CARGO_FLAGS) --bin phala-bench -- $(ARGS)
 
 .PHONY: soak
 soak: build ## Run the long tests: 200 crash rounds, a minute of load
-	PHALA_SOAK=1 cargo test $(CARGO_FLAGS) -p phala-tests --test crash --test e2e -- --include-ignored --nocapture
+	PHALA_SOAK=1 cargo test $(CARGO_FLAGS) --test crash --test e2e -- --include-ignored --nocapture

@@ -122,7 +122,7 @@ fn tells_its_health_and_metrics() {
     }
     let (status, body) = http_get(&metrics, "/metrics");
     assert_eq!(status, 200);
-    for name in ["phala_chain_head_number", "phala_process_resident_bytes", "phala_build_info"] {
+    for name in ["phala_engine_head_number", "phala_process_resident_bytes", "phala_build_info"] {
         assert!(body.contains(name), "{name} is not in\n{body}");
     }
 }

@@ -8,3 +8,4 @@ mod execute;
 mod export_import;
 mod genesis;
 mod vectors;
+mod wallet;

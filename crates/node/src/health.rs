@@ -23,8 +23,8 @@ pub enum Cause {
     DiskStall,
     /// The head is older than block production should leave it.
     HeadTooOld,
-    /// No consensus client has spoken for a while.
-    NoConsensusClient,
+    /// The development chain cannot produce blocks.
+    ProductionFailing,
 }
 
 impl Cause {
@@ -86,6 +86,14 @@ impl Health {
     pub fn new(head_age_secs_max: Option<u64>) -> Self {
         let causes = BTreeMap::from([(Cause::Starting, "services are not up yet".to_owned())]);
         Self { head_age_secs_max, state: Mutex::new(State { head: None, causes }) }
+    }
+
+    /// Notes a cause with its values, or takes it back.
+    pub fn set(&self, cause: Cause, detail: Option<String>) {
+        match detail {
+            Some(detail) => self.raise(cause, detail),
+            None => self.clear(cause),
+        }
     }
 
     /// Notes a cause, or its current values.

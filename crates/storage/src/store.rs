@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use alloy_primitives::B256;
@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) live_views: Arc<LiveViews>,
     pub(crate) signal: Signal,
     pub(crate) disk: Disk,
+    /// The first write that the disk refused for another reason than space.
+    pub(crate) write_failure: OnceLock<String>,
 }
 
 impl std::fmt::Debug for Store {
@@ -103,6 +105,7 @@ impl Store {
             live_views: Arc::default(),
             signal: Signal::default(),
             disk,
+            write_failure: OnceLock::new(),
         });
         let thread = if config.background { Some(worker::spawn(Arc::clone(&inner))?) } else { None };
         Ok(Self(Arc::new(Handle { inner, thread: Mutex::new(thread) })))
@@ -135,6 +138,12 @@ impl Store {
     /// The heads of the canonical chain.
     pub fn heads(&self) -> Heads {
         self.inner().chain.read().heads
+    }
+
+    /// What the disk said when it first refused a write for another reason than space. From then on
+    /// the database takes no blocks; only a restart after repair helps. Reads go on.
+    pub fn write_failure(&self) -> Option<&str> {
+        self.inner().write_failure.get().map(String::as_str)
     }
 
     /// Stops background work and makes everything durable. Later writes fail; views stay readable.

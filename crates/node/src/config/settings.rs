@@ -45,11 +45,17 @@ pub struct Settings {
 #[command(next_help_heading = "Chain")]
 pub struct BaseSettings {
     /// Chain to run: the name of a built-in chain, or the path of a chain file (TOML) or genesis (JSON).
-    #[arg(id = "chain", long = "chain", value_name = "NAME|PATH", default_value = "dev")]
+    #[arg(
+        id = "chain",
+        long = "chain",
+        global = true,
+        value_name = "NAME|PATH",
+        default_value = "dev"
+    )]
     pub chain: String,
 
     /// Data directory [default: a folder of the chain's name below the user's data folder; `dev`: a temporary one].
-    #[arg(id = "datadir", long = "datadir", value_name = "DIR")]
+    #[arg(id = "datadir", long = "datadir", global = true, value_name = "DIR")]
     pub datadir: Option<PathBuf>,
 
     /// What the process says about itself.
@@ -60,6 +66,7 @@ pub struct BaseSettings {
     #[arg(
         id = "metrics",
         long = "metrics",
+        global = true,
         value_name = "ADDR:PORT",
         help_heading = "Metrics and health"
     )]
@@ -71,15 +78,33 @@ pub struct BaseSettings {
 #[command(next_help_heading = "Logging")]
 pub struct LogSettings {
     /// Format of log lines on standard error.
-    #[arg(id = "log.format", long = "log.format", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        id = "log.format",
+        long = "log.format",
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub log_format: LogFormat,
 
     /// What to log: a level, or directives such as `info,phala_engine=debug`.
-    #[arg(id = "log.filter", long = "log.filter", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        id = "log.filter",
+        long = "log.filter",
+        global = true,
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     pub log_filter: String,
 
     /// When to colour log lines.
-    #[arg(id = "color", long = "color", value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        id = "color",
+        long = "color",
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
     pub color: ColorMode,
 }
 
@@ -119,7 +144,7 @@ pub struct StorageSettings {
 
     /// Blocks whose state can be read and unwound in full mode.
     #[arg(id = "prune.distance", long = "prune.distance", value_name = "BLOCKS", default_value_t = 43_200,
-          value_parser = clap::value_parser!(u64).range(512..))]
+          value_parser = clap::value_parser!(u64).range(43_200..))]
     pub prune_distance: u64,
 
     /// Memory for blocks of the database, in MB.

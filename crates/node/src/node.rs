@@ -1,0 +1,220 @@
+use std::{net::SocketAddr, sync::Arc, thread};
+
+use phala_engine::{Engine, EngineConfig};
+use phala_rpc::{RpcHandle, RpcHandles, RpcServer};
+use phala_storage::Store;
+use phala_txpool::{Pool, PoolConfig, SubPoolLimit};
+use tokio::{
+    runtime::Handle,
+    sync::{broadcast::error::RecvError, watch},
+};
+
+use crate::{
+    Cause, Health, Metrics, MonitorServer, NodeError, chain_events,
+    config::Settings,
+    dev::{BlockProducer, ProducerConfig},
+    housekeeping::Housekeeping,
+    open::Opened,
+    rpc_settings::rpc_config,
+};
+
+/// Block times without a block after which a development chain counts as stuck.
+const HEAD_AGE_BLOCKS_MAX: u32 = 5;
+
+/// Where the blocks come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Role {
+    /// From this process, on a timer.
+    Dev(ProducerConfig),
+    /// From a consensus client over the Engine API.
+    Follower,
+}
+
+/// A running node. Started from the bottom up, stopped from the top down.
+pub struct Node {
+    engine: Engine,
+    pool: Pool,
+    store: Store,
+    health: Arc<Health>,
+    rpc: RpcHandle,
+    monitor: Option<MonitorServer>,
+    producer: Option<BlockProducer>,
+    housekeeping: Housekeeping,
+    chain_events: thread::JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Node {
+    /// Starts all parts on an open store.
+    pub async fn start(settings: &Settings, opened: Opened, role: Role) -> Result<Self, NodeError> {
+        let Opened { spec, store, data } = opened;
+        let health = Arc::new(Health::new(head_age_secs_max(role)));
+        let monitor = match settings.base.metrics {
+            Some(address) => {
+                Some(MonitorServer::start(address, Metrics::install()?, Arc::clone(&health)).await?)
+            }
+            None => None,
+        };
+        let engine_config = EngineConfig {
+            trie_cache_bytes: megabytes(settings.storage.trie_cache_size_mb),
+            bundle_dir: Some(data.refused_blocks()),
+            ..EngineConfig::default()
+        };
+        let engine = Engine::new(Arc::clone(&spec), store.clone(), engine_config);
+        let mut pool_config = pool_config(settings);
+        pool_config.journal_path = Some(data.journal());
+        let pool =
+            Pool::new(Arc::clone(&spec), store.clone(), pool_config, Arc::clone(engine.senders()))?;
+        let source = pool.clone();
+        engine.set_transaction_source(Arc::new(move |context| {
+            Box::new(source.best(context.base_fee))
+        }));
+
+        let (stop, stopped) = watch::channel(false);
+        let runtime = Handle::current();
+        let chain_events = chain_events::spawn(
+            runtime,
+            &engine,
+            pool.clone(),
+            Arc::clone(&health),
+            stopped.clone(),
+        )?;
+        let housekeeping = Housekeeping::start(store.clone(), pool.clone(), Arc::clone(&health))?;
+        let handles = RpcHandles { engine: engine.clone(), pool: pool.clone() };
+        let rpc = RpcServer::start(rpc_config(settings, &data, role)?, handles).await?;
+        let producer = match role {
+            Role::Dev(config) => Some(start_producer(&engine, &pool, &health, config)?),
+            Role::Follower => None,
+        };
+        let heads = engine.heads();
+        tracing::info!(
+            chain = %spec.name,
+            chain_id = spec.chain_id,
+            number = heads.latest.number,
+            hash = %heads.latest.hash,
+            datadir = %data.root().display(),
+            "node started"
+        );
+        health.clear(Cause::Starting);
+        Ok(Self {
+            engine,
+            pool,
+            store,
+            health,
+            rpc,
+            monitor,
+            producer,
+            housekeeping,
+            chain_events,
+            stop,
+        })
+    }
+
+    /// The engine.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The transaction pool.
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Name and address of each service.
+    pub fn urls(&self) -> Vec<(&'static str, String)> {
+        let mut urls = Vec::new();
+        let mut add = |name, scheme: &str, address: Option<SocketAddr>| {
+            if let Some(address) = address {
+                urls.push((name, format!("{scheme}://{address}")));
+            }
+        };
+        add("http", "http", self.rpc.http_addr);
+        add("ws", "ws", self.rpc.ws_addr);
+        add("engine", "http", self.rpc.auth_addr);
+        add("metrics", "http", self.monitor.as_ref().map(MonitorServer::address));
+        urls
+    }
+
+    /// Stops all parts, the newest first, and closes the store.
+    pub async fn stop(self) -> Result<(), NodeError> {
+        self.health.raise(Cause::ShuttingDown, "asked to stop");
+        // Blocking work goes to a plain thread, so that open requests can still be answered.
+        let producer = self.producer;
+        join(tokio::task::spawn_blocking(move || drop(producer))).await?;
+        self.rpc.stop().await;
+        self.stop.send_replace(true);
+        let (housekeeping, chain_events, pool) = (self.housekeeping, self.chain_events, self.pool);
+        let (engine, store) = (self.engine, self.store);
+        join(tokio::task::spawn_blocking(move || -> Result<(), NodeError> {
+            drop(housekeeping);
+            let _ = chain_events.join();
+            if !pool.flush_journal() {
+                tracing::warn!("local transactions could not be written to the journal");
+            }
+            drop((pool, engine));
+            Ok(store.close()?)
+        }))
+        .await??;
+        drop(self.monitor);
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("heads", &self.engine.heads()).finish_non_exhaustive()
+    }
+}
+
+async fn join<T>(task: tokio::task::JoinHandle<T>) -> Result<T, NodeError> {
+    task.await.map_err(|_| NodeError::StopFailed)
+}
+
+fn start_producer(
+    engine: &Engine,
+    pool: &Pool,
+    health: &Arc<Health>,
+    config: ProducerConfig,
+) -> Result<BlockProducer, NodeError> {
+    let producer = BlockProducer::start(engine.clone(), Arc::clone(health), config)?;
+    if config.on_demand {
+        let signal = producer.transaction_signal();
+        let mut announcements = pool.subscribe();
+        tokio::spawn(async move {
+            // Missed announcements change nothing: one signal stands for all transactions.
+            while !matches!(announcements.recv().await, Err(RecvError::Closed)) {
+                signal();
+            }
+        });
+    }
+    Ok(producer)
+}
+
+fn head_age_secs_max(role: Role) -> Option<u64> {
+    match role {
+        Role::Dev(config) => Some((config.block_time * HEAD_AGE_BLOCKS_MAX).as_secs().max(10)),
+        Role::Follower => None,
+    }
+}
+
+fn pool_config(settings: &Settings) -> PoolConfig {
+    let txpool = &settings.txpool;
+    let limit = SubPoolLimit {
+        count_max: txpool.txpool_max_count as usize,
+        bytes_max: megabytes(txpool.txpool_max_size_mb),
+    };
+    PoolConfig {
+        pending_limit: limit,
+        basefee_limit: limit,
+        queued_limit: limit,
+        account_slots_max: txpool.txpool_max_account_slots as usize,
+        price_bump_percent: u64::from(txpool.txpool_pricebump),
+        no_locals: txpool.txpool_nolocals,
+        ..PoolConfig::default()
+    }
+}
+
+const fn megabytes(count: u32) -> usize {
+    (count as usize) << 20
+}
