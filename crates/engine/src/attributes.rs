@@ -67,7 +67,7 @@ pub enum AttributesError {
         /// Hash of the transaction.
         hash: B256,
         /// Why it is refused.
-        reason: InvalidReason,
+        reason: Box<InvalidReason>,
     },
 }
 

@@ -15,6 +15,10 @@ pub enum BlockError {
         /// Hash that was announced.
         expected: B256,
     },
+    /// A field is absent although a later one is there. Such a header has the hash of another one,
+    /// in which the values stand one field earlier.
+    #[error("header has no {0} but a field after it")]
+    MissingField(&'static str),
     /// The header does not commit to the transactions it came with.
     #[error("transactions root is {got} but the header says {expected}")]
     TransactionsRoot {
@@ -175,7 +179,7 @@ pub enum BlockError {
         /// Hash of the transaction.
         hash: B256,
         /// Why the rules refuse it.
-        reason: InvalidReason,
+        reason: Box<InvalidReason>,
     },
     /// Gas used by the transactions.
     #[error("gas used is {got} but the header says {expected}")]
@@ -218,6 +222,7 @@ impl BlockError {
         !matches!(
             self,
             Self::Hash { .. }
+                | Self::MissingField(_)
                 | Self::TransactionsRoot { .. }
                 | Self::Ommers(_)
                 | Self::Withdrawals(_)

@@ -199,8 +199,7 @@ impl<'a> Assembly<'a> {
         plan: &'a BuildPlan,
         db: &'a StateDb<'a>,
     ) -> Result<Self, EngineError> {
-        let execution = Execution::new(&engine.spec, db, &plan.environment)
-            .map_err(EngineError::Execution)?;
+        let execution = Execution::new(&engine.spec, db, &plan.environment)?;
         Ok(Self {
             engine,
             plan,
@@ -219,9 +218,10 @@ impl<'a> Assembly<'a> {
             match self.push(tx) {
                 Ok(()) => {}
                 Err(ExecutionError::Invalid { hash, reason }) => {
+                    let reason = Box::new(reason);
                     return Err(AttributesError::InvalidTransaction { index, hash, reason }.into());
                 }
-                Err(error) => return Err(EngineError::Execution(error)),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
@@ -260,7 +260,7 @@ impl<'a> Assembly<'a> {
                 Err(ExecutionError::Invalid { .. }) => {
                     skipped.insert(tx.sender());
                 }
-                Err(error) => return Err(EngineError::Execution(error)),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())

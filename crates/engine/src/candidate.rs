@@ -7,7 +7,7 @@ use phala_primitives::{
 };
 use rayon::prelude::*;
 
-use crate::BlockError;
+use crate::{BlockError, consensus};
 
 /// Transactions from which decoding is worth a second core.
 const PARALLEL_DECODE_MIN: usize = 64;
@@ -25,6 +25,7 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// Takes a block from a caller that may have any hash and any body.
     pub(crate) fn from_block(block: SealedBlock) -> Result<Self, BlockError> {
+        consensus::check_shape(block.header())?;
         let (got, expected) = (block.header().hash_slow(), block.hash());
         if got != expected {
             return Err(BlockError::Hash { got, expected });

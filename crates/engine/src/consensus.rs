@@ -14,6 +14,25 @@ pub(crate) const GAS_LIMIT_MAX: u64 = i64::MAX as u64;
 /// Longest `extraData` before Holocene gave it a meaning.
 const EXTRA_DATA_LEN_MAX: usize = 32;
 
+/// Checks that the header's optional fields are there without a gap, so that its hash is of this
+/// header and of no other.
+pub(crate) fn check_shape(header: &Header) -> Result<(), BlockError> {
+    let optional = [
+        (header.base_fee_per_gas.is_some(), "base fee"),
+        (header.withdrawals_root.is_some(), "withdrawals root"),
+        (header.blob_gas_used.is_some(), "blob gas used"),
+        (header.excess_blob_gas.is_some(), "excess blob gas"),
+        (header.parent_beacon_block_root.is_some(), "parent beacon block root"),
+        (header.requests_hash.is_some(), "requests hash"),
+        (header.block_access_list_hash.is_some(), "block access list hash"),
+        (header.slot_number.is_some(), "slot number"),
+    ];
+    match optional.windows(2).find(|pair| !pair[0].0 && pair[1].0) {
+        Some(gap) => Err(BlockError::MissingField(gap[0].1)),
+        None => Ok(()),
+    }
+}
+
 /// Checks what can be known from the header and its parent's.
 pub(crate) fn check_header(spec: &ChainSpec, header: &Header, parent: &Header) -> Result<(), BlockError> {
     check_position(header, parent)?;

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
 use phala_evm::ExecutionError;
@@ -28,14 +28,14 @@ pub enum Severity {
 pub enum EngineError {
     /// The database failed. Says nothing about the block; it can be imported later.
     #[error("database failed: {0}")]
-    Storage(#[from] StorageError),
+    Storage(#[source] Box<StorageError>),
     /// The state trie could not be updated. Says nothing about the block.
     #[error("state trie failed: {0}")]
-    Trie(#[from] TrieError),
+    Trie(#[source] Box<TrieError>),
     /// The EVM could not read the state, or failed in a way no block can cause. Says nothing about
     /// the block.
     #[error(transparent)]
-    Execution(ExecutionError),
+    Execution(Box<ExecutionError>),
     /// The block is not known. The caller has to deliver it first.
     #[error("block {0} is unknown")]
     UnknownBlock(B256),
@@ -59,14 +59,14 @@ pub enum EngineError {
     },
     /// The payload attributes break a rule. The caller has to change them.
     #[error(transparent)]
-    Attributes(#[from] AttributesError),
+    Attributes(Box<AttributesError>),
     /// A block this node built was refused by its own import. It has been dropped.
     #[error("own block {hash} was refused: {reason}")]
     OwnBlockRefused {
         /// Hash of the block.
         hash: B256,
         /// Why import refused it.
-        reason: BlockError,
+        reason: Arc<BlockError>,
     },
     /// An invariant broke; nothing was written.
     #[error("bug: {0}")]
@@ -99,7 +99,7 @@ pub enum BugError {
 
 impl EngineError {
     /// What the caller should do about it.
-    pub const fn severity(&self) -> Severity {
+    pub fn severity(&self) -> Severity {
         match self {
             Self::Storage(_) | Self::Trie(_) => Severity::Operator,
             Self::UnknownBlock(_) | Self::StateUnavailable { .. } => {
@@ -109,8 +109,34 @@ impl EngineError {
                 Severity::Transient { retry_after: Duration::from_millis(50) }
             }
             Self::InconsistentHeads { .. } | Self::Attributes(_) => Severity::Reset,
-            Self::Execution(ExecutionError::Database(_)) => Severity::Operator,
+            Self::Execution(error) if matches!(**error, ExecutionError::Database(_)) => {
+                Severity::Operator
+            }
             Self::Execution(_) | Self::Bug(_) => Severity::Bug,
         }
+    }
+}
+
+impl From<StorageError> for EngineError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(Box::new(error))
+    }
+}
+
+impl From<TrieError> for EngineError {
+    fn from(error: TrieError) -> Self {
+        Self::Trie(Box::new(error))
+    }
+}
+
+impl From<ExecutionError> for EngineError {
+    fn from(error: ExecutionError) -> Self {
+        Self::Execution(Box::new(error))
+    }
+}
+
+impl From<AttributesError> for EngineError {
+    fn from(error: AttributesError) -> Self {
+        Self::Attributes(Box::new(error))
     }
 }

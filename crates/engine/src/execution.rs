@@ -49,12 +49,12 @@ impl Refusal {
     fn from_execution(error: ExecutionError, index: usize) -> Self {
         match error {
             ExecutionError::Invalid { hash, reason } => {
-                BlockError::InvalidTransaction { index, hash, reason }.into()
+                BlockError::InvalidTransaction { index, hash, reason: Box::new(reason) }.into()
             }
             ExecutionError::MissingParentBeaconBlockRoot { .. } => {
                 BlockError::ParentBeaconBlockRoot(None).into()
             }
-            error => EngineError::Execution(error).into(),
+            error => EngineError::from(error).into(),
         }
     }
 }

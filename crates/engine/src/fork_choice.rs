@@ -148,7 +148,7 @@ impl Inner {
         let block = |number| {
             let hash = self.store.canonical_hash(number)?;
             let missing = || BugError::MissingBlock(head.hash);
-            Ok(self.canonical_block(hash.ok_or_else(missing)?)?)
+            self.canonical_block(hash.ok_or_else(missing)?)
         };
         numbers.map(block).collect()
     }

@@ -66,7 +66,7 @@ impl Inner {
                 // Whatever misled one of the two, the next attempt starts from the database.
                 self.state_cache.clear();
                 self.versions.lock().clear();
-                writer.refuse(hash, parent.hash, reason.clone());
+                let reason = writer.refuse(hash, parent.hash, reason).reason;
                 return Err(EngineError::OwnBlockRefused { hash, reason });
             }
         };

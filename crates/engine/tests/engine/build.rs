@@ -66,10 +66,10 @@ fn an_invalid_forced_transaction_fails_the_build() {
             node.attributes(node.genesis(), &[raw(&alice.transfer(0, Address::ZERO, 1)), raw(&bad)]);
         attributes.no_tx_pool = Some(no_tx_pool);
         let error = node.engine.produce(&attributes).unwrap_err();
+        let EngineError::Attributes(error) = error else { panic!("{error}") };
         let is_expected = matches!(
-            &error,
-            EngineError::Attributes(AttributesError::InvalidTransaction { index: 2, hash, .. })
-                if *hash == bad.tx_hash()
+            *error,
+            AttributesError::InvalidTransaction { index: 2, hash, .. } if hash == bad.tx_hash()
         );
         assert!(is_expected, "{error}");
     }
@@ -209,7 +209,7 @@ fn the_data_footprint_is_a_limit_like_gas() {
 fn miner_limits_bind_pool_transactions_only() {
     let node = Node::new();
     let (alice, bob) = (node.account(0), node.account(1));
-    let noise: Bytes = (0..2000_u32).map(|n| (n * n * 7919 >> 5) as u8).collect::<Vec<_>>().into();
+    let noise: Bytes = (0..2000_u32).map(|n| (n.wrapping_mul(n).wrapping_mul(7919) >> 5) as u8).collect::<Vec<_>>().into();
     let big = |account: &crate::harness::Account, nonce| {
         account.call(nonce, TxKind::Call(Address::ZERO), 0, 200_000, noise.clone())
     };

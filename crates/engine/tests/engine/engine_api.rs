@@ -134,7 +134,7 @@ fn parameters_of_another_shape_are_errors() {
     let node = Node::new();
     let good = data(&node.build(node.genesis(), &[]));
     let OpExecutionPayload::V4(v4) = good.payload.clone() else { panic!("not v4") };
-    let v3 = v4.payload_inner.clone();
+    let v3 = v4.payload_inner;
     let v2 = v3.payload_inner.clone();
     let v1 = v2.payload_inner.clone();
     let without_requests = OpExecutionPayloadSidecar::v3(good.sidecar.ecotone().unwrap().clone());

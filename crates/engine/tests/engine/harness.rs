@@ -12,7 +12,7 @@ use phala_engine::{
 use phala_primitives::{
     Block, Header, RecoveredBlock, RecoveredTx, SealedBlock, Transaction,
 };
-use phala_storage::{Store, StoreConfig};
+use phala_storage::{DiskLimits, Store, StoreConfig};
 use tempfile::TempDir;
 
 /// An engine on a fresh development chain.
@@ -112,7 +112,9 @@ impl Node {
 }
 
 fn open(spec: &Arc<ChainSpec>, dir: &Path) -> Engine {
-    let store = Store::create(&dir.join("db"), StoreConfig::default()).unwrap();
+    let disk = DiskLimits { ballast_bytes: 0, ..Default::default() };
+    let config = StoreConfig { disk, ..Default::default() };
+    let store = Store::create(&dir.join("db"), config).unwrap();
     store.init_genesis(spec).unwrap();
     let config = EngineConfig {
         bundle_dir: Some(dir.join("bundles")),
@@ -229,7 +231,7 @@ pub fn deployer() -> Bytes {
 
 /// Two nodes that arrived at the same block by different ways hold the same.
 pub fn assert_same(a: &Node, b: &Node, number: u64) {
-    let [a, b] = [a, b].map(|node| node.engine.store().canonical_hash(number).unwrap().unwrap());
+    let [a, b] = [a, b].map(|node| node.engine.store().digest(number).unwrap());
     assert_eq!(a, b);
 }
 
