@@ -20,7 +20,7 @@ use crate::{
     Context, RpcError,
     json::Json,
     method::{Handler, Lane, Method},
-    params::{Argument, Object, Params},
+    params::{Argument, Object, Params, Plain},
 };
 
 pub(crate) const METHODS: &[Method] = &[
@@ -122,7 +122,7 @@ impl From<PayloadObject> for OpExecutionPayload {
 fn new_payload_v3(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
     let mut args = params.args()?;
     let payload: Object<PayloadObject> = args.required()?;
-    let versioned_hashes: Object<Vec<B256>> = args.required()?;
+    let versioned_hashes: Plain<Vec<B256>> = args.required()?;
     let parent_beacon_block_root = args.required()?;
     args.end()?;
     let ecotone = CancunPayloadFields::new(parent_beacon_block_root, versioned_hashes.0);
@@ -134,9 +134,9 @@ fn new_payload_v3(context: &Context, params: Params<'_>) -> Result<Json, RpcErro
 fn new_payload_v4(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
     let mut args = params.args()?;
     let payload: Object<PayloadObject> = args.required()?;
-    let versioned_hashes: Object<Vec<B256>> = args.required()?;
+    let versioned_hashes: Plain<Vec<B256>> = args.required()?;
     let parent_beacon_block_root = args.required()?;
-    let requests: Object<Vec<Bytes>> = args.required()?;
+    let requests: Plain<Vec<Bytes>> = args.required()?;
     args.end()?;
     let ecotone = CancunPayloadFields::new(parent_beacon_block_root, versioned_hashes.0);
     let isthmus = PraguePayloadFields::new(Requests::new(requests.0));
@@ -177,14 +177,14 @@ impl Argument for AttributesObject {
 
 fn payload_id(params: Params<'_>) -> Result<PayloadId, RpcError> {
     let mut args = params.args()?;
-    let id: Object<PayloadId> = args.required()?;
+    let id: Plain<PayloadId> = args.required()?;
     args.end()?;
     Ok(id.0)
 }
 
 fn bodies_by_hash(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
     let mut args = params.args()?;
-    let hashes: Object<Vec<B256>> = args.required()?;
+    let hashes: Plain<Vec<B256>> = args.required()?;
     args.end()?;
     answer(context.engine().payload_bodies_by_hash(&hashes.0))
 }
@@ -199,14 +199,14 @@ fn bodies_by_range(context: &Context, params: Params<'_>) -> Result<Json, RpcErr
 
 fn exchange_capabilities(_: &Context, params: Params<'_>) -> Result<Json, RpcError> {
     let mut args = params.args()?;
-    args.required::<Object<Vec<String>>>()?;
+    args.required::<Plain<Vec<String>>>()?;
     args.end()?;
     Json::of(&ENGINE_CAPABILITIES)
 }
 
 fn client_version(_: &Context, params: Params<'_>) -> Result<Json, RpcError> {
     let mut args = params.args()?;
-    args.optional::<Object<IgnoredAny>>()?;
+    args.optional::<Plain<IgnoredAny>>()?;
     args.end()?;
     Json::of(&[Engine::client_version()])
 }

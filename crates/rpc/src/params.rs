@@ -170,11 +170,25 @@ impl Argument for StorageKey {
     }
 }
 
-/// A parameter that is an object or a list, read by its `Deserialize`.
+/// A parameter that is an object, read by its `Deserialize`.
 #[derive(Debug)]
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> Argument for Object<T> {
+    fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        // A list of fields would be read too, which nobody means.
+        if !text.starts_with('{') {
+            return Err("want an object".into());
+        }
+        from_json(text).map(Self)
+    }
+}
+
+/// A parameter that is a list, or whatever its `Deserialize` takes.
+#[derive(Debug)]
+pub(crate) struct Plain<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> Argument for Plain<T> {
     fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
         from_json(text).map(Self)
     }

@@ -8,7 +8,7 @@ use crate::{
     json::{Json, Quantity},
     l1_fees::da_footprint_ratio,
     method::Method,
-    params::{Object, Params},
+    params::{Params, Plain},
 };
 
 pub(super) const METHODS: &[Method] = &[Method::heavy("eth_feeHistory", fee_history)];
@@ -35,7 +35,7 @@ fn fee_history(context: &Context, params: Params<'_>) -> Result<Json, RpcError> 
     let mut args = params.args()?;
     let count: u64 = args.required()?;
     let newest: BlockNumberOrTag = args.required()?;
-    let percentiles = args.optional::<Object<Vec<f64>>>()?.map(|percentiles| percentiles.0);
+    let percentiles = args.optional::<Plain<Vec<f64>>>()?.map(|percentiles| percentiles.0);
     args.end()?;
     check_percentiles(percentiles.as_deref().unwrap_or_default())?;
     let Some(newest) = context.find_block_at(newest)? else {

@@ -6,7 +6,7 @@ use crate::{
     Context, RpcError,
     json::{Json, Quantity},
     method::Method,
-    params::{Argument as _, Object, Params, StorageKey},
+    params::{Argument as _, Params, Plain, StorageKey},
 };
 
 pub(super) const METHODS: &[Method] = &[Method::heavy("eth_getProof", get_proof)];
@@ -50,7 +50,7 @@ impl Serialize for KeyJson {
 fn get_proof(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
     let mut args = params.args()?;
     let address: Address = args.required()?;
-    let keys = args.optional::<Object<Vec<String>>>()?.map_or_else(Vec::new, |keys| keys.0);
+    let keys = args.optional::<Plain<Vec<String>>>()?.map_or_else(Vec::new, |keys| keys.0);
     let id = args.optional()?.unwrap_or_default();
     args.end()?;
 

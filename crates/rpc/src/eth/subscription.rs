@@ -13,7 +13,7 @@ use super::log_filter::{LogFilter, LogFilterObject};
 use crate::{
     CachedBlock, Context, RpcError, ServerError,
     json::TransactionJson,
-    params::{Args, Object, Params},
+    params::{Args, Object, Params, Plain},
 };
 
 /// A subscriber that does not take a message in this time is cut off.
@@ -38,10 +38,10 @@ enum Topic {
 impl Topic {
     fn parse(params: Params<'_>) -> Result<Self, RpcError> {
         let mut args = params.args()?;
-        let Object(kind) = args.required::<Object<String>>()?;
+        let Plain(kind) = args.required::<Plain<String>>()?;
         let topic = match kind.as_str() {
             "newHeads" => {
-                args.optional::<Object<serde::de::IgnoredAny>>()?;
+                args.optional::<Plain<serde::de::IgnoredAny>>()?;
                 Self::NewHeads
             }
             "logs" => Self::Logs(log_filter(&mut args)?),

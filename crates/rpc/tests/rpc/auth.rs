@@ -110,7 +110,7 @@ async fn a_consensus_client_builds_and_imports_a_block() {
 
     // A payload that lies about itself.
     let mut wrong = payload.clone();
-    wrong["gasUsed"] = json!("0x1");
+    wrong["blockHash"] = json!(B256::repeat_byte(8));
     let status = auth.call("engine_newPayloadV4", json!([wrong, [], root, []])).await;
     assert_eq!(status["status"], "INVALID");
     // Unknown parent.

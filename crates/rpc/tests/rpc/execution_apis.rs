@@ -92,7 +92,7 @@ fn compare(theirs: &Value, ours: &Value, at: &str) {
             }
         }
         (Value::Array(theirs), Value::Array(ours)) => {
-            if let (Some(theirs), Some(ours)) = (theirs.first(), ours.first()) {
+            if let (Some(theirs), Some(ours)) = (theirs.last(), ours.last()) {
                 compare(theirs, ours, &format!("{at}[]"));
             }
         }
@@ -119,7 +119,7 @@ impl Stand<'_> {
         let of = |index: usize| self.chain.second.body().transactions[index].tx_hash();
         match ty {
             "0x1" => of(2),
-            "0x2" => of(3),
+            "0x2" | "0x3" => of(3),
             "0x4" => of(4),
             _ => of(1),
         }

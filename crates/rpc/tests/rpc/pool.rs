@@ -65,7 +65,7 @@ async fn bad_transactions_are_refused_with_a_reason() {
         ("0x7dc0".to_owned(), "not supported"),
         ("0x".to_owned(), "empty"),
         ("0x02c0".to_owned(), "decode"),
-        (raw(&account.transfer(1, Address::ZERO, 1)).replace("f89", "f88"), ""),
+        (format!("{}00", raw(&account.transfer(1, Address::ZERO, 1))), "decode"),
     ] {
         let error = http.error("eth_sendRawTransaction", json!([bytes])).await;
         assert_eq!(error["code"], -32000, "{bytes}: {error}");
