@@ -124,7 +124,7 @@ impl<L: Leaves> Update<'_, L> {
             effects.removed.push((branch.path(), branch.to_stored()));
         }
         // Loading has given it a name if it had none.
-        effects.superseded.extend(old.child(nibble).map(|child| child.link));
+        self.supersede(old.child(nibble).map(|child| child.link), effects);
         Ok(Subtree { node, reference: child.node })
     }
 

@@ -38,6 +38,7 @@ pub(crate) struct TrieBuilder<V> {
     rlp: Vec<u8>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is moved once")]
 enum Pending {
     Leaf,
     Branch(OpenBranch),

@@ -21,6 +21,10 @@ const SHARDS: usize = 16;
 const BRANCH_HEAT: u8 = 4;
 const PAGE_HEAT: u8 = 1;
 
+/// The part of the budget that nodes of old versions may take: enough for a reorg of a few blocks,
+/// and little enough that what blocks work on stays in the processor's cache.
+const SUPERSEDED_SHARE: usize = 4;
+
 /// What an entry costs besides its node: the slot, the reference counts and the allocator's share.
 const ENTRY_OVERHEAD: usize = size_of::<Slot>() + 96;
 
@@ -71,6 +75,7 @@ struct Shard {
     superseded: VecDeque<(u32, u32)>,
     buffers: NodeBuffers,
     bytes: usize,
+    superseded_bytes: usize,
     hand: usize,
 }
 
@@ -140,8 +145,14 @@ impl Cache {
         }
         let mut guard = self.lock(number);
         let shard = &mut *guard;
+        // One for one, so that no call has to do the work of many.
+        if shard.superseded_bytes > self.shard_budget / SUPERSEDED_SHARE {
+            shard.evict_superseded();
+        }
         while shard.bytes + size > self.shard_budget {
-            shard.evict_one();
+            if !shard.evict_superseded() {
+                shard.evict_cold();
+            }
             self.evictions.fetch_add(1, Relaxed);
         }
         let index = shard.free.pop().unwrap_or_else(|| {
@@ -173,7 +184,7 @@ impl Cache {
         }
     }
 
-    /// Marks a node that the newest version on its branch no longer has, to be evicted before any
+    /// Marks a node that the newest version on its branch does not have, to be evicted before any
     /// other. What it shares is charged to its successor from now on.
     pub(crate) fn supersede(&self, id: NodeId) {
         let Some((shard, index, generation)) = split(id) else { return };
@@ -189,6 +200,7 @@ impl Cache {
         let (_, shared) = node.size_bytes();
         slot.bytes -= shared;
         shard.bytes -= shared;
+        shard.superseded_bytes += slot.bytes;
         shard.superseded.push_back((index as u32, generation));
         if shard.superseded.len() > shard.slots.len() {
             let slots = &shard.slots;
@@ -217,14 +229,20 @@ impl Cache {
 }
 
 impl Shard {
-    /// Drops the oldest superseded node, or the next cold one under the clock's hand. There is one:
-    /// the caller found more bytes than the budget allows.
-    fn evict_one(&mut self) {
+    /// Drops the oldest superseded node, if there is one.
+    fn evict_superseded(&mut self) -> bool {
         while let Some((index, generation)) = self.superseded.pop_front() {
             if self.slots[index as usize].generation == generation {
-                return self.vacate(index as usize);
+                self.vacate(index as usize);
+                return true;
             }
         }
+        false
+    }
+
+    /// Moves the clock's hand to the next cold node and drops it. There is one: the caller found more
+    /// bytes than the budget allows.
+    fn evict_cold(&mut self) {
         loop {
             self.hand = (self.hand + 1) % self.slots.len();
             let slot = &mut self.slots[self.hand];
@@ -242,6 +260,9 @@ impl Shard {
         let slot = &mut self.slots[index];
         let Some(node) = slot.node.take() else { return };
         self.bytes -= slot.bytes;
+        if slot.is_superseded {
+            self.superseded_bytes -= slot.bytes;
+        }
         // A slot whose generations are used up stays empty for ever: names are not reused.
         if let Some(next) = slot.generation.checked_add(1) {
             slot.generation = next;

@@ -39,7 +39,7 @@ pub(crate) struct Shape {
     /// Keys of the leaves, sorted.
     pub(crate) keys: Box<[B256]>,
     /// Nibble at which the path of each leaf begins.
-    pub(crate) froms: Box<[u8]>,
+    pub(crate) froms: [u8; PAGE_LEAVES],
     /// The branches in pre-order.
     pub(crate) branches: Box<[PageBranch]>,
 }
@@ -201,7 +201,7 @@ impl Page {
         branches.first_mut()?.from = from as u8;
         let mut nodes = self.nodes.clone();
         nodes[self.len()] = hash_branch(&shape.keys, &branches, 0, &nodes, scratch);
-        let shape = Shape { keys: shape.keys.clone(), froms: shape.froms.clone(), branches };
+        let shape = Shape { keys: shape.keys.clone(), froms: shape.froms, branches };
         Some(Self { shape: Arc::new(shape), nodes, storage: self.copy_storage() })
     }
 
@@ -210,7 +210,6 @@ impl Page {
         let links = self.storage.get().map_or(0, |links| size_of_val(&**links));
         let shape = size_of::<Shape>()
             + size_of_val(&*self.shape.keys)
-            + size_of_val(&*self.shape.froms)
             + size_of_val(&*self.shape.branches);
         (size_of::<Self>() + self.nodes.capacity() * size_of::<NodeRef>() + links + shape, shape)
     }

@@ -12,8 +12,8 @@ pub(crate) struct Draft<'a, V> {
     old: Option<&'a Page>,
     values: &'a V,
     scratch: &'a mut Scratch,
-    froms: Vec<u8>,
     branches: Vec<PageBranch>,
+    froms: [u8; PAGE_LEAVES],
     leaf_nodes: Vec<NodeRef>,
     branch_nodes: Vec<NodeRef>,
 }
@@ -32,8 +32,8 @@ impl<'a, V: Values> Draft<'a, V> {
             old,
             values,
             scratch,
-            froms: Vec::with_capacity(len),
             branches: Vec::with_capacity(len / 2),
+            froms: [0; PAGE_LEAVES],
             leaf_nodes: Vec::with_capacity(len),
             branch_nodes: Vec::with_capacity(len / 2),
         }
@@ -44,7 +44,7 @@ impl<'a, V: Values> Draft<'a, V> {
         self.subtree(0, self.entries.len(), from)?;
         let shape = Shape {
             keys: self.entries.iter().map(|entry| entry.leaf.key).collect(),
-            froms: self.froms.into_boxed_slice(),
+            froms: self.froms,
             branches: self.branches.into_boxed_slice(),
         };
         let len = self.leaf_nodes.len() + self.branch_nodes.len();
@@ -105,8 +105,8 @@ impl<'a, V: Values> Draft<'a, V> {
             node_rlp::leaf(&entry.leaf.key, from, value, rlp);
             node = NodeRef::of(rlp);
         }
+        self.froms[self.leaf_nodes.len()] = from as u8;
         self.leaf_nodes.push(node);
-        self.froms.push(from as u8);
         Ok(node)
     }
 
@@ -138,8 +138,10 @@ impl<'a, V: Values> Draft<'a, V> {
         }));
         let branch_nodes = &old.nodes[old.len()..];
         self.branch_nodes.extend_from_slice(&branch_nodes[range]);
-        self.leaf_nodes.extend(entries.iter().map(|entry| entry.leaf.node));
-        self.froms.extend(entries.iter().map(|entry| entry.leaf.from));
+        for entry in entries {
+            self.froms[self.leaf_nodes.len()] = entry.leaf.from;
+            self.leaf_nodes.push(entry.leaf.node);
+        }
         Some(branch_nodes[index])
     }
 }

@@ -119,7 +119,7 @@ impl<'a, L: Leaves> Update<'a, L> {
         let Outcome::Changed { after, .. } = outcome else {
             return Ok(Updated { root, id: old, is_changed: false, effects });
         };
-        effects.superseded.push(old);
+        self.supersede(Some(old), &mut effects);
         let (root, id) = match after {
             None => (EMPTY_STORAGE_ROOT, NodeId::NONE),
             Some(top) => (top.reference.root(), self.place(top, &mut effects).link),
@@ -283,7 +283,7 @@ impl<'a, L: Leaves> Update<'a, L> {
             is_changed = true;
             before += lost;
             after += subtree.as_ref().map_or(0, |subtree| subtree.node.leaves());
-            effects.superseded.extend(branch.child(nibble).map(|child| child.link));
+            self.supersede(branch.child(nibble).map(|child| child.link), effects);
             match (parts.binary_search_by_key(&nibble, |(nibble, _)| *nibble), subtree) {
                 (Ok(slot), Some(subtree)) => parts[slot].1 = Part::New(subtree),
                 (Ok(slot), None) => drop(parts.remove(slot)),
@@ -342,6 +342,14 @@ impl<'a, L: Leaves> Update<'a, L> {
         let after =
             self.assemble(&Place { key: *key, from, at: cut, leaves }, parts, None, effects)?;
         Ok(Outcome::Changed { before: branch.leaves, after })
+    }
+
+    /// Notes that the new trie has something else in the place of a node.
+    pub(crate) fn supersede(&self, id: Option<NodeId>, effects: &mut Effects) {
+        if let Some(id) = id.filter(|id| *id != NodeId::NONE) {
+            self.loader.cache.supersede(id);
+            effects.superseded.push(id);
+        }
     }
 
     pub(crate) fn entry(&self, change: &Change) -> Entry {

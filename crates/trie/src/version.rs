@@ -66,7 +66,6 @@ impl TrieVersion {
         if !Arc::ptr_eq(&self.0.cache, cache) {
             return;
         }
-        superseded.iter().for_each(|id| cache.supersede(*id));
         lock(&self.0.superseded).append(&mut superseded);
         lock(&self.0.created).clear();
     }
