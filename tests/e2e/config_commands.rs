@@ -35,6 +35,7 @@ fn check_names_what_is_wrong() {
     run_node(["config", "check", "--config", &path("bad.toml")])
         .failure(2, "did you mean `http.port`?");
     run_node(["config", "check", "--http.port=70000"]).failure(2, "--http.port");
+    run_node(["config", "check", "--http.api=eth,personal"]).failure(2, "personal");
     run_node(["config", "check", "--log.filter=a=b=c"]).failure(2, "a=b=c");
     run_node(["config", "check", "--chain", &path("none.toml")]).failure(2, "none.toml");
 

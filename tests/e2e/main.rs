@@ -6,6 +6,8 @@ mod db_commands;
 mod dev_chain;
 mod execute;
 mod export_import;
+mod follower;
 mod genesis;
+mod load;
 mod vectors;
 mod wallet;

@@ -43,7 +43,29 @@ impl RpcClient {
         }
     }
 
-    /// A method without parameters that answers a quantity.
+    /// Calls many methods in one request; each must succeed. Answers come in the order of calls.
+    pub fn batch(&self, calls: &[(&str, Value)]) -> Vec<Value> {
+        let request: Vec<Value> = calls
+            .iter()
+            .enumerate()
+            .map(|(id, (method, params))| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+            .collect();
+        let (status, body) = http_request(&self.address, "POST", "/", &json!(request).to_string());
+        let mut answers: Vec<Value> =
+            serde_json::from_str(&body).unwrap_or_else(|error| panic!("{status} {error} {body}"));
+        assert_eq!(answers.len(), calls.len());
+        answers.sort_by_key(|answer| answer["id"].as_u64());
+        answers
+            .into_iter()
+            .zip(calls)
+            .map(|(mut answer, (method, params))| {
+                assert!(answer.get("error").is_none(), "{method} {params}: {answer}");
+                answer["result"].take()
+            })
+            .collect()
+    }
+
+    /// A method that answers a quantity.
     pub fn quantity(&self, method: &str, params: Value) -> u64 {
         let value: U256 = serde_json::from_value(self.call(method, params)).expect("a quantity");
         value.try_into().expect("fits u64")

@@ -3,6 +3,7 @@ use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_signer::SignerSync as _;
 use alloy_signer_local::PrivateKeySigner;
+use phala_chainspec::ChainSpec;
 
 /// Key of the development chain's first account.
 const FIRST_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
@@ -24,6 +25,18 @@ impl Wallet {
     /// The first account, at a nonce.
     pub fn first(nonce: u64) -> Self {
         Self { signer: FIRST_KEY.parse().expect("a key"), nonce }
+    }
+
+    /// All funded accounts, which have sent nothing yet.
+    pub fn all() -> Vec<Self> {
+        ChainSpec::dev()
+            .dev_accounts
+            .iter()
+            .map(|account| Self {
+                signer: PrivateKeySigner::from_bytes(&account.key).expect("a key"),
+                nonce: 0,
+            })
+            .collect()
     }
 
     /// Its address.

@@ -13,13 +13,23 @@ fn main() -> ExitCode {
             if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
         }
         Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
-            }
+            eprintln!("error: {}", with_causes(&error));
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// The message, and those of its causes that it does not repeat itself.
+fn with_causes(error: &NodeError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text.push_str("\n  because: ");
+            text.push_str(&message);
+        }
+        cause = error.source();
+    }
+    text
 }

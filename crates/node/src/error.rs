@@ -176,6 +176,11 @@ impl NodeError {
             | Self::Secret(_)
             | Self::LogFilter { .. }
             | Self::ChainSpec(_)
+            | Self::Rpc(
+                ServerError::UnknownNamespace { .. }
+                | ServerError::InvalidOrigin { .. }
+                | ServerError::SharedPortDiffers { .. },
+            )
             | Self::BlockTime { .. }
             | Self::NoDataDir
             | Self::NoDatabase(_)

@@ -53,6 +53,7 @@ impl MonitorServer {
         let listen_error = |source| NodeError::Listen { service: "metrics", address, source };
         let listener = TcpListener::bind(address).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
+        tracing::info!(%address, "metrics and health server started");
         let upkeep = tokio::spawn(run_upkeep(metrics.clone()));
         let accept = tokio::spawn(accept(listener, metrics, health));
         Ok(Self { address, tasks: [accept, upkeep] })

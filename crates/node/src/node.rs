@@ -72,21 +72,15 @@ impl Node {
 
         let (stop, stopped) = watch::channel(false);
         let runtime = Handle::current();
-        let chain_events = chain_events::spawn(
-            runtime,
-            &engine,
-            pool.clone(),
-            Arc::clone(&health),
-            stopped.clone(),
-        )?;
+        let chain_events =
+            chain_events::spawn(runtime, &engine, pool.clone(), Arc::clone(&health), stopped)?;
         let housekeeping = Housekeeping::start(store.clone(), pool.clone(), Arc::clone(&health))?;
         let handles = RpcHandles { engine: engine.clone(), pool: pool.clone() };
         let rpc = RpcServer::start(rpc_config(settings, &data, role)?, handles).await?;
-        let producer = match role {
-            Role::Dev(config) => Some(start_producer(&engine, &pool, &health, config)?),
-            Role::Follower => None,
-        };
         let heads = engine.heads();
+        if let Some(header) = store.header(heads.latest.hash)? {
+            health.set_head(heads.latest, header.timestamp);
+        }
         tracing::info!(
             chain = %spec.name,
             chain_id = spec.chain_id,
@@ -95,6 +89,10 @@ impl Node {
             datadir = %data.root().display(),
             "node started"
         );
+        let producer = match role {
+            Role::Dev(config) => Some(start_producer(&engine, &pool, &health, config)?),
+            Role::Follower => None,
+        };
         health.clear(Cause::Starting);
         Ok(Self {
             engine,

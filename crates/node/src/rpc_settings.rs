@@ -62,7 +62,7 @@ fn limits(settings: &Settings) -> RpcLimits {
     }
 }
 
-fn namespaces(names: &[String]) -> Result<NamespaceSet, NodeError> {
+pub(crate) fn namespaces(names: &[String]) -> Result<NamespaceSet, NodeError> {
     Ok(NamespaceSet::parse(names.iter().map(String::as_str).filter(|name| !name.is_empty()))?)
 }
 

@@ -5,6 +5,7 @@ use phala_chainspec::ChainSpec;
 use crate::{
     JwtSecret, NodeError,
     config::{Resolved, Settings},
+    rpc_settings::namespaces,
 };
 
 /// Checks the settings and the files they name. Says what is wrong, or nothing.
@@ -15,6 +16,8 @@ pub(crate) fn config_check(resolved: &Resolved) -> Result<(), NodeError> {
 
 fn check_files(settings: &Settings) -> Result<(), NodeError> {
     ChainSpec::load(&settings.base.chain)?.ensure_startable()?;
+    namespaces(&settings.http.http_api)?;
+    namespaces(&settings.ws.ws_api)?;
     if let Some(path) = &settings.authrpc.authrpc_jwtsecret {
         JwtSecret::load(path)?;
     }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use phala_chainspec::ChainSpec;
 
@@ -38,7 +38,7 @@ pub(crate) fn dev(settings: &Settings) -> Result<(), NodeError> {
     let opened = open_at(settings, spec, data.clone())?;
     let runtime = super::runtime()?;
     runtime.block_on(async {
-        let spec = opened.spec.clone();
+        let spec = Arc::clone(&opened.spec);
         let node = Node::start(settings, opened, Role::Dev(producer)).await?;
         let welcome = Welcome {
             spec: &spec,

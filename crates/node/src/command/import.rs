@@ -2,7 +2,10 @@ use std::{
     fs::File,
     io::{self, BufReader, Read},
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use alloy_primitives::B256;
@@ -30,7 +33,7 @@ const HEAD_INTERVAL: u64 = 64;
 pub(crate) fn import(settings: &Settings, file: &Path) -> Result<(), NodeError> {
     let opened = open_or_init(settings)?;
     let engine = Engine::new(
-        opened.spec.clone(),
+        Arc::clone(&opened.spec),
         opened.store.clone(),
         EngineConfig {
             trie_cache_bytes: (settings.storage.trie_cache_size_mb as usize) << 20,
@@ -124,7 +127,7 @@ impl<'a> Importer<'a> {
                 }
             }
             self.tip = Some((number, hash));
-            if number % HEAD_INTERVAL == 0 {
+            if number.is_multiple_of(HEAD_INTERVAL) {
                 self.move_head()?;
             }
         }

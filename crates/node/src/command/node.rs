@@ -14,9 +14,6 @@ pub(crate) fn node(settings: &Settings) -> Result<(), NodeError> {
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let node = Node::start(settings, opened, Role::Follower).await?;
-        for (service, url) in node.urls() {
-            tracing::info!(service, %url, "listening");
-        }
         let signal = wait_for_signal().await?;
         tracing::info!(signal, "stopping");
         limit_stop_time();
