@@ -6,6 +6,8 @@ SHELL := /bin/bash
 # One profile, and always the whole workspace (no `-p`): another selection would build some
 # dependencies again with other features.
 CARGO_FLAGS := --profile ci --locked
+# Workload (written once) and figures of the benchmark.
+BENCH_DIR ?= $(or $(CARGO_TARGET_DIR),target)/bench
 # Arguments for the program: make dev ARGS="--dev.block-time 500ms"
 ARGS ?=
 
@@ -38,7 +40,9 @@ check: setup ## Check format, lints, documentation, dependencies and layers
 
 .PHONY: bench
 bench: setup ## Measure import, build, state root, memory, disk and RPC; prints a table and writes JSON
-	cargo run $(CARGO_FLAGS) --bin phala-bench -- $(ARGS)
+	cargo build $(CARGO_FLAGS) -p phala-node -p phala-bench
+	@mkdir -p $(BENCH_DIR)
+	cargo run $(CARGO_FLAGS) -p phala-bench -- all --workload $(BENCH_DIR)/workload --json $(BENCH_DIR)/figures.json $(ARGS)
 
 .PHONY: soak
 soak: build ## Run the long tests: 200 crash rounds, a minute of load

@@ -21,14 +21,19 @@ const BALANCES_SLOT: u64 = 0;
 /// Mapping of allowances (owner, then spender) in a token.
 const ALLOWANCES_SLOT: u64 = 1;
 
-/// ERC-20 `transfer` and `transferFrom`, with balance and allowance checks and the event.
+/// ERC-20 `transfer`, `transferFrom` and `balanceOf`, with balance and allowance checks and the event.
 pub(crate) fn token() -> Vec<u8> {
     assemble(
         "
         0 CALLDATALOAD 0xe0 SHR
         DUP1 0xa9059cbb EQ @transfer JUMPI
         DUP1 0x23b872dd EQ @transfer_from JUMPI
+        DUP1 0x70a08231 EQ @balance_of JUMPI
         0 0 REVERT
+
+        balance_of: POP                     ; balanceOf(owner)
+        4 CALLDATALOAD 0 MSTORE 64 0 KECCAK256 SLOAD
+        0 MSTORE 32 0 RETURN
 
         transfer: POP                       ; transfer(to, amount)
         68 CALLDATASIZE LT @fail JUMPI

@@ -1,10 +1,11 @@
-//! Measures import of a deterministic workload. `make bench` runs all of it and prints a table.
+//! Measures import of a deterministic workload, and reads over RPC. `make bench` runs all of it and prints a table.
 
 mod assembler;
 mod contracts;
 mod generate;
 mod import;
 mod report;
+mod rpc_bench;
 mod rpc_load;
 mod workload;
 
@@ -20,6 +21,12 @@ use clap::{Parser, Subcommand};
 use eyre::{WrapErr, ensure};
 
 use crate::{generate::Run, import::ImportReport};
+
+/// The run whose blocks are read over RPC.
+const RPC_RUN: Run = Run { kind: workload::Kind::Mix, mgas: 30 };
+
+/// Seconds of each read.
+const RPC_SECONDS: u64 = 5;
 
 /// Benchmarks of the execution core.
 #[derive(Parser)]
@@ -117,10 +124,15 @@ fn all(workload: &Path, json: Option<&Path>, blocks: u64) -> eyre::Result<()> {
     let mut reports = serde_json::Map::new();
     report::import_head();
     for run in Run::ALL {
-        let report = import_in_child(workload, run)?;
+        let report = import_in_child(workload, run, None)?;
         report::import_row(&format!("{} {} Mgas", run.kind.name(), run.mgas), &report);
         reports.insert(run.file(), serde_json::to_value(&report)?);
     }
+    let data = tempfile::tempdir()?;
+    import_in_child(workload, RPC_RUN, Some(&data.path().join("db")))?;
+    let rates = rpc_bench::measure(workload, data.path(), RPC_SECONDS)?;
+    rpc_bench::print(&rates);
+    reports.insert("requests_per_second".into(), serde_json::to_value(&rates)?);
     if let Some(path) = json {
         std::fs::write(path, serde_json::to_vec_pretty(&reports)?)
             .wrap_err_with(|| path.display().to_string())?;
@@ -129,11 +141,17 @@ fn all(workload: &Path, json: Option<&Path>, blocks: u64) -> eyre::Result<()> {
 }
 
 /// A process of its own, so that peak memory is that of this run.
-fn import_in_child(workload: &Path, run: Run) -> eyre::Result<ImportReport> {
-    let output = Command::new(std::env::current_exe()?)
-        .args(["import", "--run", &run.file(), "--workload"])
-        .arg(workload)
-        .output()?;
+fn import_in_child(
+    workload: &Path,
+    run: Run,
+    datadir: Option<&Path>,
+) -> eyre::Result<ImportReport> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["import", "--run", &run.file(), "--workload"]).arg(workload);
+    if let Some(datadir) = datadir {
+        command.arg("--datadir").arg(datadir);
+    }
+    let output = command.output()?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{} failed: {errors}", run.file());
     Ok(serde_json::from_slice(&output.stdout)?)
