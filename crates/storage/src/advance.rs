@@ -60,10 +60,8 @@ impl Inner {
     pub(crate) fn advance_now(&self) -> Result<(), StorageError> {
         let _base = self.base_move.lock();
         self.finish_begun()?;
-        if let Some(target) = self.pick_target(&self.chain.read(), true) {
-            self.advance_to(target)?;
-        }
-        Ok(())
+        let target = self.pick_target(&self.chain.read(), true);
+        target.map_or(Ok(()), |target| self.advance_to(target))
     }
 
     /// Moves base if it is due; whether it did.

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use alloy_primitives::B256;
-use alloy_primitives::map::B256Map;
+use alloy_primitives::map::{B256Map, B256Set};
 use phala_primitives::{BlockRef, Heads, SealedHeader};
 
 use crate::kv::KvSnapshot;
@@ -201,16 +201,26 @@ impl Chain {
         }
     }
 
-    /// Forgets the highest side blocks until at most `entries_max` keys of side blocks are left.
-    pub(crate) fn limit_side_blocks(&mut self, blocks_max: usize, entries_max: usize) -> usize {
+    /// Forgets side blocks until at most `blocks_max` with `entries_max` keys are left. `keep`, which
+    /// has just come, and its ancestors stay: they are what the caller is about to build on.
+    pub(crate) fn limit_side_blocks(
+        &mut self,
+        keep: B256,
+        blocks_max: usize,
+        entries_max: usize,
+    ) -> usize {
         let canonical = self.canonical.len();
         if self.blocks.len() <= canonical {
             return 0;
         }
+        let parent = |block: &Arc<TailBlock>| self.blocks.get(&block.parent).map(Arc::clone);
+        let line = std::iter::successors(self.blocks.get(&keep).map(Arc::clone), parent);
+        let kept: B256Set = line.map(|block| block.block.hash).collect();
         let mut side: Vec<_> = self
             .blocks
             .values()
             .filter(|block| !self.is_canonical_from_base(block.block))
+            .filter(|block| !kept.contains(&block.block.hash))
             .map(|block| (block.block, block.layer.entries()))
             .collect();
         let mut entries: usize = side.iter().map(|(_, entries)| entries).sum();

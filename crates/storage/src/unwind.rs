@@ -20,7 +20,6 @@ use crate::meta::{self, Applying, Step};
 use crate::open::{layer_of, read_diff, read_header_at};
 use crate::record::StoredDiff;
 use crate::slice::SliceWriter;
-use crate::stack::Stack;
 use crate::state_value::{put_account, put_node};
 use crate::store::Inner;
 use crate::view::{View, node_in};
@@ -143,45 +142,35 @@ impl Inner {
         Ok(())
     }
 
-    /// Loads the records of blocks that become canonical on top of base.
-    pub(crate) fn reload_path(&self, path: &[BlockRef]) -> Result<(), StorageError> {
+    /// Loads the records of blocks that become canonical as far as they are not in memory: side
+    /// blocks are forgotten when there are many, and when base moves down.
+    pub(crate) fn load_path(&self, path: &[BlockRef]) -> Result<(), StorageError> {
         let snapshot = self.kv.snapshot();
         for block in path {
+            if self.chain.read().blocks.contains_key(&block.hash) {
+                continue;
+            }
+            // A new block whose record is in the batch that moves the heads is not on the disk yet.
+            let Some(header) = read_header_at(snapshot.as_ref(), *block)? else { break };
+            let diff = read_diff(snapshot.as_ref(), *block)?;
             let (base, stack) = {
                 let mut chain = self.chain.write();
-                if chain.blocks.contains_key(&block.hash) {
-                    continue;
-                }
-                let parent = path
-                    .iter()
-                    .find(|candidate| candidate.number + 1 == block.number)
-                    .map_or(chain.base.block.hash, |parent| parent.hash);
-                (Arc::clone(&chain.base), chain.stack(parent).unwrap_or_default())
+                let stack = chain.stack(header.parent_hash);
+                let stack = stack.ok_or(StorageError::UnknownBlock(header.parent_hash))?;
+                (Arc::clone(&chain.base), stack)
             };
-            // A new block whose record is in the batch that moves the heads is not on the disk yet.
-            let Some(tail) = load_block(snapshot.as_ref(), &base, &stack, *block)? else { break };
-            self.chain.write().insert(Arc::new(tail));
+            let node = |key: &[u8]| node_in(&stack, &base, block.number, key);
+            let layer = layer_of(*block, &diff, false, node)?;
+            self.chain.write().insert(Arc::new(TailBlock {
+                block: *block,
+                parent: header.parent_hash,
+                header: Arc::new(header),
+                layer: Arc::new(layer),
+                transactions: OnceLock::new(),
+            }));
         }
         Ok(())
     }
-}
-
-fn load_block(
-    snapshot: &dyn KvSnapshot,
-    base: &Base,
-    stack: &Stack,
-    block: BlockRef,
-) -> Result<Option<TailBlock>, StorageError> {
-    let Some(header) = read_header_at(snapshot, block)? else { return Ok(None) };
-    let diff = read_diff(snapshot, block)?;
-    let layer = layer_of(block, &diff, false, |key| node_in(stack, base, block.number, key))?;
-    Ok(Some(TailBlock {
-        block,
-        parent: header.parent_hash,
-        header: Arc::new(header),
-        layer: Arc::new(layer),
-        transactions: OnceLock::new(),
-    }))
 }
 
 /// Finishes an unwind that a crash interrupted; it was verified before it began.

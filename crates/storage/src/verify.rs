@@ -79,11 +79,10 @@ impl Store {
         &self,
         progress: &mut dyn FnMut(VerifyProgress),
     ) -> Result<VerifyReport, StorageError> {
-        // A half-finished move of base is finished first; it is no defect.
-        {
-            let _base = self.inner().base_move.lock();
-            self.inner().finish_begun()?;
-        }
+        // A half-finished move of base is finished first; it is no defect. And base stands still until
+        // the end: what a move is writing would look like leftovers.
+        let _base = self.inner().base_move.lock();
+        self.inner().finish_begun()?;
         let mut verify = Verify {
             store: self,
             report: VerifyReport::default(),

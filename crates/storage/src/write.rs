@@ -8,7 +8,7 @@ use phala_primitives::{BlockRef, Heads};
 
 use crate::chain::{Chain, TailBlock};
 use crate::keys;
-use crate::kv::{Batch, Family, WriteMode};
+use crate::kv::{Batch, Family, KvError, WriteMode};
 use crate::layer::{Layer, LayerBuilder};
 use crate::record::{BlockDiff, EncodedRecord, Record};
 use crate::store::Inner;
@@ -26,15 +26,18 @@ impl Store {
     pub fn write_record(&self, record: &Record) -> Result<(), StorageError> {
         let inner = self.inner();
         inner.ensure_open()?;
-        if inner.is_stored(record.block_ref())? {
+        if inner.locate(record.block.hash())?.is_some() {
             return Ok(());
         }
         inner.wait_for_room()?;
         let (encoded, tail_block) = encode(record);
         let _writer = inner.writer.lock();
-        let mut batch = Batch::new();
-        encoded.put(&mut batch);
-        inner.write_synced(&batch)?;
+        // A block that was forgotten, because base passed it or went below it, has its record still.
+        if !inner.is_stored(record.block_ref())? {
+            let mut batch = Batch::new();
+            encoded.put(&mut batch);
+            inner.write_synced(&batch)?;
+        }
         inner.publish_record(record, tail_block);
         Ok(())
     }
@@ -125,6 +128,9 @@ impl Inner {
         self.disk.ensure_room()?;
         let start = Instant::now();
         let result = self.kv.write(batch, WriteMode::Synced);
+        if let Err(error @ (KvError::Io(_) | KvError::Corruption(_))) = &result {
+            self.write_failure.get_or_init(|| error.to_string());
+        }
         metrics::histogram!("phala_storage_synced_write_seconds").record(start.elapsed());
         metrics::counter!("phala_storage_synced_write_bytes_total")
             .increment(batch.size_bytes() as u64);
@@ -138,7 +144,8 @@ impl Inner {
         let mut chain = self.chain.write();
         chain.insert(tail_block);
         let blocks_max = usize::try_from(limits.blocks_max).unwrap_or(usize::MAX);
-        let dropped = chain.limit_side_blocks(blocks_max, limits.entries_max);
+        let hash = record.block.hash();
+        let dropped = chain.limit_side_blocks(hash, blocks_max, limits.entries_max);
         drop(chain);
         if dropped > 0 {
             tracing::warn!(dropped, "side blocks forgotten, too many are not canonical");
@@ -167,17 +174,17 @@ impl Inner {
         for head in [heads.safe, heads.finalized] {
             self.ensure_on_new_chain(head, fork, &path)?;
         }
+        // Asked before an unwind moves it: the cursor that comes with it has to be synced too.
+        let is_moved = self.chain.read().heads.latest != heads.latest;
         if self.claim_fork(fork) {
             // The fork lies below base, or below where an advance is about to put it.
             self.unwind_to(fork)?;
-            self.reload_path(&path)?;
-            if path.is_empty() && self.chain.read().heads == heads && record.is_none() && cursor.is_none() {
-                // The unwind has already written exactly this.
-                self.chain.write().fork_floor = None;
-                return Ok(());
-            }
         }
-        let result = self.write_heads(&mut batch, record, heads, fork, &path, cursor);
+        let loaded = self.load_path(&path);
+        let result = loaded
+            .and_then(|()| {
+                self.write_heads(&mut batch, record, heads, (fork, &path), cursor, is_moved)
+            });
         self.chain.write().fork_floor = None;
         result?;
         self.signal.wake();
@@ -190,9 +197,9 @@ impl Inner {
         batch: &mut Batch,
         record: Option<(&Record, Arc<TailBlock>)>,
         heads: Heads,
-        fork: u64,
-        path: &[BlockRef],
+        (fork, path): (u64, &[BlockRef]),
         cursor: Option<&[u8]>,
+        is_moved: bool,
     ) -> Result<(), StorageError> {
         let old = self.chain.read().heads;
         for block in path {
@@ -205,7 +212,7 @@ impl Inner {
         if let Some(cursor) = cursor {
             meta::put_cursor(batch, cursor);
         }
-        if record.is_none() && old.latest == heads.latest {
+        if record.is_none() && !is_moved {
             self.kv.write(batch, WriteMode::Logged)?;
         } else {
             self.write_synced(batch)?;

@@ -1,0 +1,206 @@
+//! A machine that stops, or a disk that fails, at every numbered point of a chain's life.
+
+mod world;
+
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+use phala_primitives::Heads;
+use phala_storage::kv::{Fault, KvError, MemoryKv, Survival};
+use phala_storage::{StorageError, Store};
+use rand::Rng;
+use world::{LARGE, SMALL, Shape, World, manual, seed};
+
+/// Blocks below the head that stay in the tail in these tests.
+const REORG_BLOCKS: u64 = 2;
+
+/// What is done to a store, in order. The same whatever happens in between.
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Genesis,
+    Write(B256),
+    Heads(Heads),
+    WriteAndHeads(B256, Heads),
+    Advance,
+}
+
+/// A life with a reorg in the tail, one below base, and one below the goal of an advance.
+fn life(seed: u64, shape: Shape) -> (World, Vec<Action>) {
+    let mut world = World::new(seed, shape, Arc::new(MemoryKv::new()), manual(REORG_BLOCKS));
+    let mut actions = vec![Action::Genesis];
+    let mut tips = Vec::new();
+    let mut act = |world: &mut World, action| {
+        perform(world, action).expect("undisturbed");
+        actions.push(action);
+    };
+    let extend = |world: &mut World, act: &mut dyn FnMut(&mut World, Action), blocks: u32| {
+        for _ in 0..blocks {
+            let record = world.block_on(world.store.heads().latest.hash);
+            let hash = record.block.hash();
+            let heads = world.heads_on(hash);
+            if world.rng.random_bool(0.5) {
+                act(world, Action::Write(hash));
+                act(world, Action::Heads(heads));
+            } else {
+                act(world, Action::WriteAndHeads(hash, heads));
+            }
+        }
+    };
+    extend(&mut world, &mut act, 5);
+    // A side block that stays one, and one that becomes canonical.
+    let chain = world.chain(world.store.heads().latest.hash);
+    let side = world.block_on(chain[3]);
+    act(&mut world, Action::Write(side.block.hash()));
+    let heads = world.heads_on(side.block.hash());
+    act(&mut world, Action::Heads(heads));
+    tips.push(chain[4]);
+    act(&mut world, Action::Advance);
+    extend(&mut world, &mut act, 4);
+    act(&mut world, Action::Advance);
+    // Below base: the head goes back, and another chain grows.
+    let chain = world.chain(world.store.heads().latest.hash);
+    let base = world.store.base().number;
+    assert!(base >= 5, "base {base}");
+    let heads = world.heads_on(chain[base as usize - 3]);
+    act(&mut world, Action::Heads(heads));
+    extend(&mut world, &mut act, 3);
+    act(&mut world, Action::Advance);
+    // Back to the first branch, whose records are still there.
+    let heads = world.heads_on(*chain.last().expect("not empty"));
+    act(&mut world, Action::Heads(heads));
+    // Only the safe head moves.
+    let mut heads = world.store.heads();
+    heads.safe = world.block_ref(chain[1]);
+    act(&mut world, Action::Heads(heads));
+    extend(&mut world, &mut act, 2);
+    act(&mut world, Action::Advance);
+    (world, actions)
+}
+
+fn perform(world: &World, action: Action) -> Result<(), StorageError> {
+    match action {
+        Action::Genesis => world.store.init_genesis(&world.spec).map(|_| ()),
+        Action::Write(hash) => world.store.write_record(&world.records[&hash]),
+        Action::Heads(heads) => world.store.set_heads(heads, &[], None),
+        Action::WriteAndHeads(hash, heads) => {
+            world.store.write_block_and_heads(&world.records[&hash], heads, &[heads.latest], None)
+        }
+        Action::Advance => world.store.advance(),
+    }
+}
+
+fn open(kv: &Arc<MemoryKv>) -> Store {
+    Store::with_kv(Arc::clone(kv) as _, manual(REORG_BLOCKS)).expect("open")
+}
+
+/// Repeats the life with one fault, and compares the end. Whether the fault happened.
+fn disturbed(world: &mut World, actions: &[Action], fault: Fault, survival: Survival) -> bool {
+    let mut kv = Arc::new(MemoryKv::new());
+    kv.set_fault(Some(fault.clone()));
+    world.store = open(&kv);
+    let mut happened = false;
+    let mut acknowledged = None;
+    for action in actions {
+        match perform(world, *action) {
+            Ok(()) => {}
+            Err(StorageError::Kv(KvError::Closed)) => {
+                assert!(!happened, "one stop only");
+                happened = true;
+                kv = Arc::new(kv.restart(survival));
+                world.store = open(&kv);
+                check_reopened(world, *action, acknowledged);
+                perform(world, *action).expect("second try");
+            }
+            Err(error) => {
+                happened = true;
+                assert!(matches!(error, StorageError::Kv(_)), "{error}");
+                perform(world, *action).unwrap_or_else(|error| panic!("{action:?}: {error}"));
+            }
+        }
+        if world.store.is_initialised() {
+            acknowledged = Some(world.store.heads());
+        }
+    }
+    happened
+}
+
+/// What was acknowledged is there, and everything fits together, without any repair.
+fn check_reopened(world: &World, action: Action, acknowledged: Option<Heads>) {
+    let Some(acknowledged) = acknowledged else { return };
+    let heads = world.store.heads();
+    match action {
+        Action::Heads(new) | Action::WriteAndHeads(_, new) => {
+            // The old head, the new one, or, while base moves down, what both stand on.
+            let (old, new) = (acknowledged.latest, new.latest);
+            let ok = heads.latest == old
+                || heads.latest == new
+                || (heads.latest.number < old.number
+                    && is_ancestor(world, heads.latest.hash, old.hash));
+            assert!(ok, "{action:?}: {:?} after {old:?}", heads.latest);
+        }
+        _ => assert_eq!(heads.latest, acknowledged.latest, "{action:?}"),
+    }
+    world.check_all();
+    world.store.verify(&mut |_| {}).unwrap_or_else(|error| panic!("{action:?}: {error}"));
+    world.check_all();
+}
+
+fn is_ancestor(world: &World, of: B256, tip: B256) -> bool {
+    of == world.genesis.hash || world.chain(tip).contains(&of)
+}
+
+fn every_point(seed: u64, shape: Shape, make: impl Fn(u64) -> (Fault, Survival), stride: usize) {
+    let (mut world, actions) = life(seed, shape);
+    let head = world.store.heads().latest;
+    let expected = world.store.digest(head.number).expect("digest");
+    let mut at = 0;
+    loop {
+        let (fault, survival) = make(at);
+        let happened = disturbed(&mut world, &actions, fault, survival);
+        assert_eq!(world.store.heads().latest, head, "point {at}");
+        let found = world.store.digest(head.number).expect("digest");
+        assert_eq!(found, expected, "digest after a fault at point {at}");
+        world.store.verify(&mut |_| {}).unwrap_or_else(|error| panic!("point {at}: {error}"));
+        if !happened {
+            break;
+        }
+        at += stride as u64;
+    }
+    println!("{at} points");
+    assert!(at > 100, "the life passes {at} points only");
+}
+
+#[test]
+fn killed_at_every_point() {
+    every_point(seed(11), SMALL, |at| (Fault::Stop { at }, Survival::Process), 1);
+}
+
+#[test]
+fn power_cut_at_every_point() {
+    every_point(seed(12), SMALL, |at| (Fault::Stop { at }, Survival::Machine), 1);
+}
+
+#[test]
+fn power_cut_with_some_data_flushed_by_itself() {
+    let seed = seed(13);
+    for round in 0..3 {
+        let survive = |at| Survival::MachineWithPartialFlushes(seed + at * 31 + round);
+        every_point(seed, SMALL, |at| (Fault::Stop { at }, survive(at)), 1);
+    }
+}
+
+#[test]
+fn power_cut_in_a_state_with_stored_nodes() {
+    let seed = seed(14);
+    let survive = |at| Survival::MachineWithPartialFlushes(seed + at * 31);
+    every_point(seed, LARGE, |at| (Fault::Stop { at }, survive(at)), 7);
+}
+
+#[test]
+fn a_failed_call_can_be_repeated() {
+    let seed = seed(15);
+    for error in [KvError::Io("EIO".into()), KvError::NoSpace("ENOSPC".into())] {
+        let fault = |at| Fault::Fail { at, times: 1, error: error.clone() };
+        every_point(seed, SMALL, |at| (fault(at), Survival::Process), 1);
+    }
+}
