@@ -18,13 +18,8 @@ use phala_primitives::{
 };
 
 use crate::{
-    AttributesError, Engine, EngineError, PayloadAttributes, PayloadId,
-    attributes,
-    engine::Inner,
-    execution::ParentState,
-    metrics,
-    recovery::Recovery,
-    state_db::StateDb,
+    AttributesError, Engine, EngineError, PayloadAttributes, PayloadId, attributes, engine::Inner,
+    execution::ParentState, metrics, recovery::Recovery, state_db::StateDb,
 };
 
 /// Gas of the cheapest transaction: with less left, nothing more fits.
@@ -44,9 +39,8 @@ pub struct BuildContext {
 }
 
 /// Gives the transactions of the pool in the order they should be tried.
-pub type TransactionSource = Arc<
-    dyn Fn(BuildContext) -> Box<dyn Iterator<Item = Arc<RecoveredTx>> + Send> + Send + Sync,
->;
+pub type TransactionSource =
+    Arc<dyn Fn(BuildContext) -> Box<dyn Iterator<Item = Arc<RecoveredTx>> + Send> + Send + Sync>;
 
 /// A block this node has built and not imported.
 #[derive(Clone, Debug)]
@@ -240,7 +234,8 @@ impl<'a> Assembly<'a> {
         // A transaction after one that failed has a gap before it.
         let mut skipped = AddressSet::default();
         for tx in candidates.take(config.build_candidates_max) {
-            let gas_left = self.plan.environment.gas_limit.saturating_sub(self.execution.gas_used());
+            let gas_left =
+                self.plan.environment.gas_limit.saturating_sub(self.execution.gas_used());
             let is_late = began.elapsed() >= config.build_time_limit;
             let is_stopped = stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
             if gas_left < TX_GAS_MIN || is_late || is_stopped {

@@ -2,9 +2,7 @@ use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, proofs::ordered_trie_root_encoded};
 use alloy_eips::{eip2718::Encodable2718, eip7685::EMPTY_REQUESTS_HASH};
 use alloy_primitives::{B256, Bytes, U256};
 use op_alloy_rpc_types_engine::OpExecutionData;
-use phala_primitives::{
-    Block, BlockBody, Header, SealedBlock, Transaction, decode_transaction,
-};
+use phala_primitives::{Block, BlockBody, Header, SealedBlock, Transaction, decode_transaction};
 use rayon::prelude::*;
 
 use crate::{BlockError, consensus};

@@ -34,7 +34,11 @@ pub(crate) fn check_shape(header: &Header) -> Result<(), BlockError> {
 }
 
 /// Checks what can be known from the header and its parent's.
-pub(crate) fn check_header(spec: &ChainSpec, header: &Header, parent: &Header) -> Result<(), BlockError> {
+pub(crate) fn check_header(
+    spec: &ChainSpec,
+    header: &Header,
+    parent: &Header,
+) -> Result<(), BlockError> {
     check_position(header, parent)?;
     check_constants(header)?;
     check_gas(header)?;

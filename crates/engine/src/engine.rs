@@ -13,7 +13,8 @@ use phala_trie::{StateTrie, TrieConfig, TrieVersion};
 use tokio::sync::broadcast;
 
 use crate::{
-    ChainEvent, EngineConfig, ImportTimings, TransactionSource, bundle::Bundles, head_cache::HeadCache, invalid_blocks::InvalidBlocks, orphans::Orphans,
+    ChainEvent, EngineConfig, ImportTimings, TransactionSource, bundle::Bundles,
+    head_cache::HeadCache, invalid_blocks::InvalidBlocks, orphans::Orphans,
     payload_jobs::PayloadJobs, versions::Versions,
 };
 

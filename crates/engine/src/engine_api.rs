@@ -5,15 +5,15 @@ use alloy_rpc_types_engine::{
     ExecutionPayloadBodyV1, ForkchoiceState, ForkchoiceUpdated, PayloadStatus, PayloadStatusEnum,
 };
 use op_alloy_rpc_types_engine::{
-    OpExecutionData, OpExecutionPayload, OpExecutionPayloadEnvelopeV3,
-    OpExecutionPayloadEnvelopeV4,
+    OpExecutionData, OpExecutionPayload, OpExecutionPayloadEnvelopeV3, OpExecutionPayloadEnvelopeV4,
 };
 use phala_chainspec::Fork;
 use std::sync::Arc;
 
 use crate::{
-    BlockError, BuiltPayload, Engine, EngineApiError, EngineError, ImportStatus,
-    PayloadAttributes, PayloadId, candidate::{self, Candidate},
+    BlockError, BuiltPayload, Engine, EngineApiError, EngineError, ImportStatus, PayloadAttributes,
+    PayloadId,
+    candidate::{self, Candidate},
 };
 
 /// Bodies one request is answered with at most, as the Engine API recommends.
@@ -185,8 +185,7 @@ impl Engine {
         attributes: &PayloadAttributes,
     ) -> Result<(), EngineApiError> {
         let timestamp = attributes.payload_attributes.timestamp;
-        if version == ForkchoiceVersion::V3
-            && self.spec().is_fork_active(Fork::Ecotone, timestamp)
+        if version == ForkchoiceVersion::V3 && self.spec().is_fork_active(Fork::Ecotone, timestamp)
         {
             return Ok(());
         }
@@ -267,11 +266,9 @@ impl Engine {
         check_bodies(count)?;
         let latest = self.heads().latest.number;
         let end = start.saturating_add(count - 1).min(latest);
-        let body = |number| {
-            match self.store().canonical_hash(number).map_err(EngineError::from)? {
-                Some(hash) => self.payload_body(hash),
-                None => Ok(None),
-            }
+        let body = |number| match self.store().canonical_hash(number).map_err(EngineError::from)? {
+            Some(hash) => self.payload_body(hash),
+            None => Ok(None),
         };
         (start..=end).map(body).collect()
     }

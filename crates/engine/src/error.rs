@@ -101,6 +101,9 @@ impl EngineError {
     /// What the caller should do about it.
     pub fn severity(&self) -> Severity {
         match self {
+            Self::Storage(error) if error.is_transient() => {
+                Severity::Transient { retry_after: Duration::from_millis(100) }
+            }
             Self::Storage(_) | Self::Trie(_) => Severity::Operator,
             Self::UnknownBlock(_) | Self::StateUnavailable { .. } => {
                 Severity::Transient { retry_after: Duration::from_secs(1) }

@@ -117,8 +117,7 @@ impl Inner {
             .map_err(|error| Refusal::from_execution(error, 0))?;
         let transactions = &candidate.body().transactions;
         for (index, (tx, encoded)) in transactions.iter().zip(candidate.encoded()).enumerate() {
-            let sender =
-                recovery.sender(index).ok_or_else(|| signature_error(candidate, index))?;
+            let sender = recovery.sender(index).ok_or_else(|| signature_error(candidate, index))?;
             execution
                 .execute(tx, sender, encoded)
                 .map_err(|error| Refusal::from_execution(error, index))?;

@@ -4,9 +4,7 @@ use alloy_primitives::B256;
 use phala_primitives::{BlockRef, Heads, SealedHeader};
 use tracing::{info, warn};
 
-use crate::{
-    BugError, CanonicalBlock, ChainEvent, Engine, EngineError, engine::Inner, metrics,
-};
+use crate::{BugError, CanonicalBlock, ChainEvent, Engine, EngineError, engine::Inner, metrics};
 
 /// Blocks one [`ChainEvent`] lists at most on each side. Whoever follows the chain block by block
 /// sees a longer jump by its fork point, and reads the rest from the store.
@@ -173,7 +171,8 @@ impl Inner {
         let removed = self.canonical_blocks_above(branch.fork_point, old.latest)?;
         let skipped = branch.added.len().saturating_sub(EVENT_BLOCKS_MAX);
         let added = branch.added[skipped..].iter();
-        let added = added.map(|block| self.canonical_block(block.hash)).collect::<Result<_, _>>()?;
+        let added =
+            added.map(|block| self.canonical_block(block.hash)).collect::<Result<_, _>>()?;
         Ok(Some(ChainEvent { fork_point: branch.fork_point, removed, added, heads }))
     }
 

@@ -186,10 +186,8 @@ impl Inner {
         let from_target = self.ancestors(target);
         // Each line ends with the parent of its oldest remembered block.
         let tip_line: Vec<B256> = line(self.tip, &from_tip);
-        let (down, common) = line(target, &from_target)
-            .into_iter()
-            .enumerate()
-            .find_map(|(down, hash)| {
+        let (down, common) =
+            line(target, &from_target).into_iter().enumerate().find_map(|(down, hash)| {
                 tip_line.iter().position(|known| *known == hash).map(|up| (down, up))
             })?;
         let blocks = from_target[..down].iter().chain(&from_tip[..common]);

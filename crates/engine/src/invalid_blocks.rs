@@ -48,10 +48,8 @@ mod tests {
     fn forgets_the_oldest_first() {
         let mut blocks = InvalidBlocks::default();
         let hash = |n: usize| B256::from(alloy_primitives::U256::from(n));
-        let invalid = Invalid {
-            latest_valid: B256::ZERO,
-            reason: Arc::new(BlockError::GasLimit(0)),
-        };
+        let invalid =
+            Invalid { latest_valid: B256::ZERO, reason: Arc::new(BlockError::GasLimit(0)) };
         for n in 0..=INVALID_BLOCKS_MAX {
             blocks.insert(hash(n), invalid.clone());
             blocks.insert(hash(n), invalid.clone());

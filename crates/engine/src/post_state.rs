@@ -3,19 +3,12 @@ use std::time::Instant;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use phala_chainspec::{Fork, addresses::L2_TO_L1_MESSAGE_PASSER};
 use phala_evm::{AccountChange, ExecutionOutput};
-use phala_primitives::{
-    Account, AccountDiff, EMPTY_STORAGE_ROOT, Receipt, SlotDiff, TrieNodeDiff,
-};
+use phala_primitives::{Account, AccountDiff, EMPTY_STORAGE_ROOT, Receipt, SlotDiff, TrieNodeDiff};
 use phala_trie::TrieVersion;
 
 use crate::{
-    BugError, EngineError,
-    consensus::ExecutedFields,
-    engine::Inner,
-    execution::ParentState,
-    head_cache::StateValues,
-    receipts,
-    state_db::StateDb,
+    BugError, EngineError, consensus::ExecutedFields, engine::Inner, execution::ParentState,
+    head_cache::StateValues, receipts, state_db::StateDb,
 };
 
 /// What executing a block gave, with its roots.
@@ -142,4 +135,54 @@ fn values(changes: &[AccountChange], diffs: &[AccountDiff]) -> StateValues {
         change.slots.iter().map(|slot| ((change.address, slot.slot), slot.after))
     });
     StateValues { accounts: accounts.collect(), slots: slots.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::U256;
+    use phala_chainspec::{ChainSpec, GenesisAccount};
+    use phala_evm::{AccountInfo, CodeCache};
+    use phala_storage::{Store, StoreConfig};
+
+    use super::*;
+    use crate::head_cache::HeadCache;
+
+    #[test]
+    fn an_impossible_change_is_a_bug_and_never_written() {
+        let contract = Address::repeat_byte(7);
+        let mut spec = ChainSpec::dev();
+        let account = GenesisAccount {
+            nonce: 1,
+            balance: U256::from(5),
+            storage: [(B256::ZERO, U256::from(1))].into(),
+            ..Default::default()
+        };
+        spec.genesis.alloc.insert(contract, account);
+        let store = Store::in_memory(StoreConfig::default()).unwrap();
+        let genesis = store.init_genesis(&spec).unwrap();
+        let view = store.latest_view().unwrap();
+        let (cache, codes) = (HeadCache::new(genesis, 1 << 20), CodeCache::new());
+        let db = StateDb::new(genesis, &view, &cache, &codes);
+        let info = AccountInfo { nonce: 1, balance: U256::from(5), ..Default::default() };
+        let change = AccountChange {
+            address: contract,
+            hash: keccak256(contract),
+            before: Some(info),
+            after: Some(AccountInfo { balance: U256::ZERO, ..info }),
+            slots: Vec::new(),
+            wiped: false,
+        };
+        let diff = |change: &AccountChange| account_diff(genesis, &db, change);
+        let good = diff(&change).unwrap();
+        assert_ne!(good.before.unwrap().storage_root, EMPTY_STORAGE_ROOT);
+        let is_wiped = |change: &AccountChange| {
+            let bug = diff(change).unwrap_err();
+            matches!(bug, EngineError::Bug(BugError::StorageWiped { .. }))
+        };
+        assert!(is_wiped(&AccountChange { wiped: true, ..change.clone() }));
+        assert!(is_wiped(&AccountChange { after: None, ..change.clone() }));
+        let other = Some(AccountInfo { nonce: 2, ..info });
+        let bug = diff(&AccountChange { before: other, ..change }).unwrap_err();
+        assert!(matches!(bug, EngineError::Bug(BugError::WrongBefore { .. })), "{bug}");
+    }
 }

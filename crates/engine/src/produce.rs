@@ -83,3 +83,64 @@ impl Inner {
         Ok(Produced { block, timings })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B64;
+    use phala_chainspec::ChainSpec;
+    use phala_storage::{Store, StoreConfig};
+
+    use super::*;
+    use crate::EngineConfig;
+
+    fn attributes(timestamp: u64) -> PayloadAttributes {
+        PayloadAttributes {
+            payload_attributes: alloy_rpc_types_engine::PayloadAttributes {
+                timestamp,
+                withdrawals: Some(Vec::new()),
+                parent_beacon_block_root: Some(Default::default()),
+                ..Default::default()
+            },
+            no_tx_pool: Some(true),
+            gas_limit: Some(30_000_000),
+            eip_1559_params: Some(B64::ZERO),
+            min_base_fee: Some(0),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_block_whose_import_disagrees_is_dropped_and_kept_for_study() {
+        let spec = Arc::new(ChainSpec::dev());
+        let store = Store::in_memory(StoreConfig::default()).unwrap();
+        store.init_genesis(&spec).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let config =
+            EngineConfig { bundle_dir: Some(dir.path().join("bundles")), ..Default::default() };
+        let engine = Engine::new(Arc::clone(&spec), store, config);
+        let mut events = engine.subscribe();
+        let genesis = engine.heads();
+        let attributes = attributes(spec.genesis.timestamp + 2);
+        let mut payload = engine.build(genesis.latest.hash, &attributes).unwrap();
+        // What a builder would have made of a wrong balance.
+        let mut block = payload.block.clone_sealed_block().into_block();
+        block.header.state_root = Default::default();
+        let wrong = phala_primitives::SealedBlock::seal_slow(block);
+        payload.block = Arc::new(RecoveredBlock::new_sealed(wrong, Vec::new()));
+        let hash = payload.block.hash();
+        let refused =
+            engine.inner.adopt(&mut engine.inner.writer.lock(), genesis, payload).unwrap_err();
+        let EngineError::OwnBlockRefused { hash: of, reason } = refused else {
+            panic!("{refused}")
+        };
+        assert_eq!(of, hash);
+        assert!(matches!(*reason, crate::BlockError::StateRoot { .. }), "{reason}");
+        assert!(dir.path().join(format!("bundles/1-{hash}.json")).exists());
+        assert_eq!(engine.heads(), genesis);
+        assert!(events.try_recv().is_err(), "nothing was announced");
+        // The next attempt is as good as ever.
+        let produced = engine.produce(&attributes).unwrap();
+        assert_eq!(engine.heads().latest.hash, produced.block.hash());
+        assert_eq!(events.try_recv().unwrap().added.len(), 1);
+    }
+}

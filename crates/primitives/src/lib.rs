@@ -7,7 +7,9 @@ mod sender_cache;
 mod transaction;
 
 pub use account::{Account, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT};
-pub use block::{Block, BlockBody, BlockRef, Header, Heads, RecoveredBlock, SealedBlock, SealedHeader};
+pub use block::{
+    Block, BlockBody, BlockRef, Header, Heads, RecoveredBlock, SealedBlock, SealedHeader,
+};
 pub use changes::{AccountDiff, SlotDiff, StoredNode, TrieNodeDiff};
 pub use sender_cache::SenderCache;
 pub use transaction::{Receipt, RecoveredTx, Transaction, TransactionError, decode_transaction};

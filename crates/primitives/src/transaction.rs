@@ -52,9 +52,8 @@ pub struct RecoveredTx {
 impl RecoveredTx {
     /// Recovers the sender; high-s signatures are refused (EIP-2).
     pub fn recover(tx: Transaction) -> Result<Self, TransactionError> {
-        let sender = tx
-            .recover_signer()
-            .map_err(|_| TransactionError::InvalidSignature(tx.tx_hash()))?;
+        let sender =
+            tx.recover_signer().map_err(|_| TransactionError::InvalidSignature(tx.tx_hash()))?;
         Ok(Self::new_unchecked(tx, sender))
     }
 

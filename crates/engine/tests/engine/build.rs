@@ -1,12 +1,18 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B64, B256, Bytes, TxKind, U256};
 use phala_chainspec::{ChainSpec, GenesisAccount, Profile, addresses::L1_BLOCK};
-use phala_engine::{AttributesError, EngineError, PayloadAttributes};
+use phala_engine::{AttributesError, EngineConfig, EngineError, PayloadAttributes};
 use phala_primitives::Transaction;
 
-use crate::harness::{Node, assert_same, attributes_error, offer, raw, raw_all};
+use crate::harness::{Node, assert_same, attributes_error, offer, pooled, raw, raw_all};
 
 fn with_pool(mut attributes: PayloadAttributes) -> PayloadAttributes {
     attributes.no_tx_pool = Some(false);
@@ -62,8 +68,8 @@ fn an_invalid_forced_transaction_fails_the_build() {
     let alice = node.account(0);
     let bad = alice.transfer(5, Address::ZERO, 1);
     for no_tx_pool in [true, false] {
-        let mut attributes =
-            node.attributes(node.genesis(), &[raw(&alice.transfer(0, Address::ZERO, 1)), raw(&bad)]);
+        let mut attributes = node
+            .attributes(node.genesis(), &[raw(&alice.transfer(0, Address::ZERO, 1)), raw(&bad)]);
         attributes.no_tx_pool = Some(no_tx_pool);
         let error = node.engine.produce(&attributes).unwrap_err();
         let EngineError::Attributes(error) = error else { panic!("{error}") };
@@ -209,7 +215,10 @@ fn the_data_footprint_is_a_limit_like_gas() {
 fn miner_limits_bind_pool_transactions_only() {
     let node = Node::new();
     let (alice, bob) = (node.account(0), node.account(1));
-    let noise: Bytes = (0..2000_u32).map(|n| (n.wrapping_mul(n).wrapping_mul(7919) >> 5) as u8).collect::<Vec<_>>().into();
+    let noise: Bytes = (0..2000_u32)
+        .map(|n| (n.wrapping_mul(n).wrapping_mul(7919) >> 5) as u8)
+        .collect::<Vec<_>>()
+        .into();
     let big = |account: &crate::harness::Account, nonce| {
         account.call(nonce, TxKind::Call(Address::ZERO), 0, 200_000, noise.clone())
     };
@@ -229,6 +238,83 @@ fn miner_limits_bind_pool_transactions_only() {
     assert_eq!(count(), 3, "one small transaction counts 100 bytes");
     node.engine.set_max_da_size(0, 0);
     assert_eq!(count(), 5);
+}
+
+#[test]
+fn a_build_ends_in_time_however_much_is_offered() {
+    let config = EngineConfig {
+        build_time_limit: Duration::from_millis(200),
+        build_candidates_max: 1_000,
+        ..Default::default()
+    };
+    let node = Node::with_config(config);
+    let alice = node.account(0);
+    // Every candidate but the first has a gap, and there is no end of them.
+    let looked_at = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&looked_at);
+    let (good, gap) =
+        (pooled(alice.transfer(0, Address::ZERO, 1)), alice.transfer(9, Address::ZERO, 1));
+    let gap = pooled(gap);
+    node.engine.set_transaction_source(Arc::new(move |_| {
+        let counter = Arc::clone(&counter);
+        let candidates =
+            std::iter::once(Arc::clone(&good)).chain(std::iter::repeat(Arc::clone(&gap)));
+        Box::new(candidates.inspect(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }))
+    }));
+    let attributes = with_pool(node.attributes(node.genesis(), &[]));
+    let built = node.engine.build(node.genesis(), &attributes).unwrap();
+    assert_eq!(built.block.body().transactions.len(), 2);
+    assert_eq!(looked_at.load(Ordering::Relaxed), 1_000);
+    // A source that is slow.
+    let slow: Vec<_> =
+        (0..50).map(|nonce| pooled(alice.transfer(nonce, Address::ZERO, 1))).collect();
+    node.engine.set_transaction_source(Arc::new(move |_| {
+        let slow = slow.clone().into_iter();
+        Box::new(slow.inspect(|_| std::thread::sleep(Duration::from_millis(50))))
+    }));
+    let began = Instant::now();
+    let built = node.engine.build(node.genesis(), &attributes).unwrap();
+    assert!((2..20).contains(&built.block.body().transactions.len()));
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn the_source_is_told_about_the_block() {
+    let node = Node::new();
+    node.engine.set_transaction_source(Arc::new(|context| {
+        assert_eq!(context.parent.number, 0);
+        assert_eq!(context.gas_limit, 60_000_000);
+        assert_eq!(context.base_fee, 996_000_000);
+        Box::new(std::iter::empty())
+    }));
+    let attributes = with_pool(node.attributes(node.genesis(), &[]));
+    let block = node.engine.build(node.genesis(), &attributes).unwrap().block;
+    assert_eq!(block.base_fee_per_gas, Some(996_000_000));
+}
+
+#[test]
+fn payloads_are_filled_while_blocks_are_imported() {
+    let node = Node::new();
+    let (alice, bob) = (node.account(0), node.account(1));
+    offer(&node.engine, (0..300).map(|nonce| bob.transfer(nonce, Address::ZERO, 1)).collect());
+    for nonce in 0..20 {
+        let head = node.engine.heads().latest.hash;
+        let attributes = with_pool(node.attributes(head, &[]));
+        let id = node.engine.start_payload(head, &attributes).unwrap();
+        // Another block on the same parent, and one after it, arrive in the meantime.
+        let block = node.build(head, &[raw(&alice.transfer(nonce, Address::ZERO, 1))]);
+        node.import_valid(&block);
+        node.engine.set_heads(block.hash(), None, None).unwrap();
+        node.import_valid(&node.build(block.hash(), &[]));
+        let payload = node.engine.resolve_payload(id).unwrap();
+        assert_eq!(payload.block.parent_hash, head);
+        assert_eq!(payload.block.body().transactions.len(), 301);
+        if nonce % 4 == 0 {
+            node.import_valid(&payload.block);
+        }
+    }
 }
 
 #[test]

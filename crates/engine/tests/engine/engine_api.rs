@@ -26,8 +26,7 @@ impl Node {
     }
 
     fn choose(&self, state: ForkchoiceState) -> PayloadStatus {
-        let updated =
-            self.engine.forkchoice_updated(ForkchoiceVersion::V3, state, None).unwrap();
+        let updated = self.engine.forkchoice_updated(ForkchoiceVersion::V3, state, None).unwrap();
         assert_eq!(updated.payload_id, None);
         updated.payload_status
     }
@@ -94,9 +93,7 @@ fn methods_belong_to_forks() {
     let attributes = node.attributes(node.genesis(), &[]);
     for version in [ForkchoiceVersion::V1, ForkchoiceVersion::V2] {
         let state = heads(node.genesis());
-        unsupported(
-            node.engine.forkchoice_updated(version, state, Some(&attributes)).unwrap_err(),
-        );
+        unsupported(node.engine.forkchoice_updated(version, state, Some(&attributes)).unwrap_err());
         assert!(node.engine.forkchoice_updated(version, state, None).unwrap().is_valid());
     }
     let id = node.engine.start_payload(node.genesis(), &attributes).unwrap();
@@ -150,7 +147,10 @@ fn parameters_of_another_shape_are_errors() {
             .engine
             .new_payload(NewPayloadVersion::V4, OpExecutionData { payload, sidecar })
             .unwrap_err();
-        assert_eq!((error.code(), error.to_string()), (-32602, format!("invalid params: {reason}")));
+        assert_eq!(
+            (error.code(), error.to_string()),
+            (-32602, format!("invalid params: {reason}"))
+        );
     }
     assert!(node.v4(good).is_valid());
 }
@@ -177,8 +177,7 @@ fn contents_that_cannot_be_are_invalid() {
     assert_eq!(status.latest_valid_hash, None);
     let mut with_withdrawal = v4;
     with_withdrawal.payload_inner.payload_inner.withdrawals.push(Default::default());
-    let payload =
-        OpExecutionData::v4(with_withdrawal, Vec::new(), root, Default::default());
+    let payload = OpExecutionData::v4(with_withdrawal, Vec::new(), root, Default::default());
     assert!(validation_error(&node.v4(payload)).starts_with("withdrawals are not empty"));
     // None of this harmed the hash.
     assert!(node.v4(good).is_valid());
@@ -376,13 +375,10 @@ fn the_recorded_envelope_round_trips() {
         println!("SKIPPED: no vectors");
         return;
     };
-    let path = std::path::Path::new(&dir)
-        .join("opstack/vectors/engine_payload_envelope_v4.json");
-    let vector: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let path = std::path::Path::new(&dir).join("opstack/vectors/engine_payload_envelope_v4.json");
+    let vector: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let recorded = &vector["get_payload_v4_response"];
-    let envelope: OpExecutionPayloadEnvelopeV4 =
-        serde_json::from_value(recorded.clone()).unwrap();
+    let envelope: OpExecutionPayloadEnvelopeV4 = serde_json::from_value(recorded.clone()).unwrap();
     assert_eq!(serde_json::to_value(&envelope).unwrap(), *recorded);
     // Ours has the same keys.
     let node = Node::new();

@@ -6,12 +6,8 @@ use alloy_primitives::{Address, B64, B256, Bytes, TxKind, U256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use phala_chainspec::{ChainSpec, L1Attributes, Profile, addresses::SEQUENCER_FEE_VAULT};
-use phala_engine::{
-    Engine, EngineConfig, EngineError, ImportStatus, PayloadAttributes, Produced,
-};
-use phala_primitives::{
-    Block, Header, RecoveredBlock, RecoveredTx, SealedBlock, Transaction,
-};
+use phala_engine::{Engine, EngineConfig, EngineError, ImportStatus, PayloadAttributes, Produced};
+use phala_primitives::{Block, Header, RecoveredBlock, RecoveredTx, SealedBlock, Transaction};
 use phala_storage::{DiskLimits, Store, StoreConfig};
 use tempfile::TempDir;
 
@@ -32,9 +28,17 @@ impl Node {
     }
 
     pub fn with_spec(spec: ChainSpec) -> Self {
+        Self::start(spec, EngineConfig::default())
+    }
+
+    pub fn with_config(config: EngineConfig) -> Self {
+        Self::start(ChainSpec::dev(), config)
+    }
+
+    fn start(spec: ChainSpec, config: EngineConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let spec = Arc::new(spec);
-        let engine = open(&spec, dir.path());
+        let engine = open(&spec, dir.path(), config);
         Self { engine, spec, dir }
     }
 
@@ -48,7 +52,7 @@ impl Node {
         let Self { engine, spec, dir } = self;
         engine.store().close().unwrap();
         drop(engine);
-        let engine = open(&spec, dir.path());
+        let engine = open(&spec, dir.path(), EngineConfig::default());
         Self { engine, spec, dir }
     }
 
@@ -111,24 +115,16 @@ impl Node {
     }
 }
 
-fn open(spec: &Arc<ChainSpec>, dir: &Path) -> Engine {
+fn open(spec: &Arc<ChainSpec>, dir: &Path, config: EngineConfig) -> Engine {
     let disk = DiskLimits { ballast_bytes: 0, ..Default::default() };
-    let config = StoreConfig { disk, ..Default::default() };
-    let store = Store::create(&dir.join("db"), config).unwrap();
+    let store_config = StoreConfig { disk, ..Default::default() };
+    let store = Store::create(&dir.join("db"), store_config).unwrap();
     store.init_genesis(spec).unwrap();
-    let config = EngineConfig {
-        bundle_dir: Some(dir.join("bundles")),
-        threads: 2,
-        ..Default::default()
-    };
+    let config = EngineConfig { bundle_dir: Some(dir.join("bundles")), threads: 2, ..config };
     Engine::new(Arc::clone(spec), store, config)
 }
 
-pub fn attributes(
-    spec: &ChainSpec,
-    parent: &Header,
-    transactions: &[Bytes],
-) -> PayloadAttributes {
+pub fn attributes(spec: &ChainSpec, parent: &Header, transactions: &[Bytes]) -> PayloadAttributes {
     use phala_chainspec::Fork;
     let timestamp = parent.timestamp + spec.block_time_secs;
     let l1 = L1Attributes {

@@ -18,7 +18,13 @@ fn builds_and_imports_many_blocks_with_transfers_and_contracts() {
         for n in 1..=30_u64 {
             let word = B256::from(U256::from(n * 1000));
             let txs = [
-                alice.call(n, TxKind::Call(contract), 0, 200_000, Bytes::copy_from_slice(&word[..])),
+                alice.call(
+                    n,
+                    TxKind::Call(contract),
+                    0,
+                    200_000,
+                    Bytes::copy_from_slice(&word[..]),
+                ),
                 bob.transfer(2 * (n - 1), Address::with_last_byte(n as u8), n),
                 bob.transfer(2 * n - 1, Address::repeat_byte(0xaa), 1),
             ];
@@ -220,10 +226,8 @@ fn an_invalid_signature_is_refused() {
         alloy_primitives::Signature::new(signature.r(), order - signature.s(), !signature.v());
     let none = alloy_primitives::Signature::new(U256::ZERO, U256::from(1), false);
     for bad in [high_s, none] {
-        let tx = Transaction::Eip1559(alloy_consensus::Signed::new_unhashed(
-            signed.tx().clone(),
-            bad,
-        ));
+        let tx =
+            Transaction::Eip1559(alloy_consensus::Signed::new_unhashed(signed.tx().clone(), bad));
         let reason = node.refusal(with_transactions(&block, vec![deposit.clone(), tx]));
         assert!(reason.contains("invalid signature"), "{reason}");
     }

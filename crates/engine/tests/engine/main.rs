@@ -4,6 +4,7 @@
 
 mod build;
 mod engine_api;
+mod faults;
 mod harness;
 mod header_fields;
 mod import;

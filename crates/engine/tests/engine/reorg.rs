@@ -105,10 +105,7 @@ fn heads_lie_on_one_chain_in_order() {
     let engine = &node.engine;
     engine.set_heads(a[3], Some(a[2]), Some(a[1])).unwrap();
     let before = engine.heads();
-    assert_eq!(
-        [before.latest.number, before.safe.number, before.finalized.number],
-        [4, 3, 2]
-    );
+    assert_eq!([before.latest.number, before.safe.number, before.finalized.number], [4, 3, 2]);
     let refused = [
         (a[3], Some(b[0]), None, "safe"),
         (a[3], None, Some(b[0]), "finalized"),
