@@ -1,1 +1,16 @@
 //! Same input, same output as recorded vectors and as other implementations.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod executor;
+mod genesis;
+mod hand_chain;
+mod hand_computed;
+mod manifest;
+mod oracle;
+mod plain_execution;
+mod plain_state;
+mod random_blocks;
+mod receipts;
+mod reorgs;
+mod witness_file;
