@@ -35,7 +35,7 @@ impl Node {
         Self::start(ChainSpec::dev(), config)
     }
 
-    fn start(spec: ChainSpec, config: EngineConfig) -> Self {
+    pub fn start(spec: ChainSpec, config: EngineConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let spec = Arc::new(spec);
         let engine = open(&spec, dir.path(), config);

@@ -8,4 +8,5 @@ mod faults;
 mod harness;
 mod header_fields;
 mod import;
+mod random_branches;
 mod reorg;
