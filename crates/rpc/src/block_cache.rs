@@ -28,10 +28,7 @@ struct Entry {
 
 impl BlockCache {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self {
-            bytes_max,
-            entries: Mutex::new(Entries { blocks: LruCache::unbounded(), bytes: 0 }),
-        }
+        Self { bytes_max, entries: Mutex::new(Entries { blocks: LruCache::unbounded(), bytes: 0 }) }
     }
 
     pub(crate) fn get(&self, hash: &B256) -> Option<Arc<CachedBlock>> {
@@ -75,6 +72,7 @@ impl Entries {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use phala_primitives::{Block, Header, RecoveredBlock};
 
@@ -82,7 +80,8 @@ mod tests {
 
     fn block(number: u64) -> (B256, Arc<CachedBlock>) {
         let header = Header { number, ..Default::default() };
-        let block = RecoveredBlock::new_unhashed(Block { header, ..Default::default() }, Vec::new());
+        let block =
+            RecoveredBlock::new_unhashed(Block { header, ..Default::default() }, Vec::new());
         (block.hash(), Arc::new(CachedBlock::new(Arc::new(block), Arc::default())))
     }
 

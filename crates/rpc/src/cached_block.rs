@@ -83,7 +83,9 @@ impl CachedBlock {
     /// All receipts.
     pub(crate) fn receipts_json(&self, spec: &ChainSpec) -> Result<Arc<RawValue>, RpcError> {
         serialised(&self.receipts_json, || {
-            (0..self.receipts.len()).filter_map(|index| self.receipt(spec, index)).collect::<Vec<_>>()
+            (0..self.receipts.len())
+                .filter_map(|index| self.receipt(spec, index))
+                .collect::<Vec<_>>()
         })
     }
 
@@ -132,7 +134,9 @@ impl CachedBlock {
         let receipts = self.receipts.iter().zip(&self.block.body().transactions).enumerate();
         let mut log_index = 0;
         receipts
-            .flat_map(|(index, (receipt, tx))| receipt.logs().iter().map(move |log| (index, tx, log)))
+            .flat_map(|(index, (receipt, tx))| {
+                receipt.logs().iter().map(move |log| (index, tx, log))
+            })
             .filter_map(move |(index, tx, log)| {
                 let position = log_index;
                 log_index += 1;

@@ -129,15 +129,8 @@ pub enum Namespace {
 
 impl Namespace {
     /// Every namespace.
-    pub const ALL: [Self; 7] = [
-        Self::Eth,
-        Self::Net,
-        Self::Web3,
-        Self::TxPool,
-        Self::Debug,
-        Self::Admin,
-        Self::Miner,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Eth, Self::Net, Self::Web3, Self::TxPool, Self::Debug, Self::Admin, Self::Miner];
 
     /// Name as in the first part of a method.
     pub const fn name(self) -> &'static str {
@@ -191,7 +184,12 @@ impl NamespaceSet {
 
 impl Default for NamespaceSet {
     fn default() -> Self {
-        Self(Namespace::ALL.into_iter().filter(|n| !matches!(n, Namespace::Admin | Namespace::Miner)).collect())
+        Self(
+            Namespace::ALL
+                .into_iter()
+                .filter(|n| !matches!(n, Namespace::Admin | Namespace::Miner))
+                .collect(),
+        )
     }
 }
 
@@ -202,6 +200,7 @@ impl FromIterator<Namespace> for NamespaceSet {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use super::*;
 

@@ -9,8 +9,11 @@ use phala_storage::{StorageError, Store, View};
 use phala_txpool::Pool;
 
 use crate::{
-    CachedBlock, RpcError, RpcLimits, block_cache::BlockCache, eth::{FeeOracle, Filters},
+    CachedBlock, RpcError, RpcLimits,
+    block_cache::BlockCache,
+    eth::{FeeOracle, Filters},
     lanes::Lanes,
+    transaction_places::TransactionPlaces,
 };
 
 /// What the servers serve from.
@@ -31,6 +34,7 @@ pub(crate) struct Context {
     client_version: String,
     lanes: Lanes,
     blocks: BlockCache,
+    places: TransactionPlaces,
     filters: Filters,
     fees: FeeOracle,
 }
@@ -42,6 +46,7 @@ impl Context {
             pool: handles.pool,
             lanes: Lanes::new(&limits),
             blocks: BlockCache::new(limits.block_cache_bytes),
+            places: TransactionPlaces::default(),
             filters: Filters::new(limits.filters_max, limits.filter_lifetime),
             fees: FeeOracle::default(),
             client_version,
@@ -99,7 +104,9 @@ impl Context {
             BlockId::Hash(id) => {
                 let hash = id.block_hash;
                 let Some(number) = self.store().block_number(hash)? else { return Ok(None) };
-                if id.require_canonical == Some(true) && !self.is_canonical(BlockRef { number, hash })? {
+                if id.require_canonical == Some(true)
+                    && !self.is_canonical(BlockRef { number, hash })?
+                {
                     return Err(RpcError::NotCanonical(hash));
                 }
                 Ok(Some(BlockRef { number, hash }))
@@ -108,7 +115,10 @@ impl Context {
     }
 
     /// The canonical block at a height or tag; `None` above the head.
-    pub(crate) fn find_block_at(&self, tag: BlockNumberOrTag) -> Result<Option<BlockRef>, RpcError> {
+    pub(crate) fn find_block_at(
+        &self,
+        tag: BlockNumberOrTag,
+    ) -> Result<Option<BlockRef>, RpcError> {
         let heads = self.heads();
         let number = match tag {
             BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => return Ok(Some(heads.latest)),
@@ -153,19 +163,53 @@ impl Context {
         Ok(block.map(|block| self.blocks.insert(hash, block)))
     }
 
+    /// The block an id names, which must exist.
+    pub(crate) fn known_block(&self, id: BlockId) -> Result<Arc<CachedBlock>, RpcError> {
+        let block = self.block_ref(id)?;
+        self.block(block.hash)?.ok_or_else(|| RpcError::UnknownBlock(describe(id).into()))
+    }
+
     /// A block by its hash, not kept: for scans, which would drive out what others use.
     pub(crate) fn block_once(&self, hash: B256) -> Result<Option<Arc<CachedBlock>>, RpcError> {
         if let Some(block) = self.blocks.get(&hash) {
             return Ok(Some(block));
         }
-        let Some(block) = self.store().block(hash)? else { return Ok(None) };
+        let Some(header) = self.store().header(hash)? else { return Ok(None) };
+        // Headers outlive what they belong to.
+        let pruned = |what| RpcError::Pruned {
+            what,
+            requested: header.number,
+            oldest: self.store().oldest_state(),
+        };
+        let block = self.store().block(hash)?.ok_or_else(|| pruned("body"))?;
         let receipts = match self.store().receipts(hash)? {
             Some(receipts) => receipts,
             // Genesis has neither transactions nor receipts.
             None if block.body().transactions.is_empty() => Arc::default(),
-            None => return Ok(None),
+            None => return Err(pruned("receipts")),
         };
         Ok(Some(Arc::new(CachedBlock::new(block, receipts))))
+    }
+
+    /// The block of a canonical transaction and its place there, if both are in memory.
+    pub(crate) fn transaction_in_memory(
+        &self,
+        hash: &B256,
+    ) -> Result<Option<(Arc<CachedBlock>, usize)>, RpcError> {
+        let Some((block, index)) = self.places.get(hash) else { return Ok(None) };
+        let Some(cached) = self.blocks.get(&block.hash) else { return Ok(None) };
+        Ok(self.is_canonical(block)?.then_some((cached, index)))
+    }
+
+    /// The block of a canonical transaction and its place there.
+    pub(crate) fn transaction(
+        &self,
+        hash: B256,
+    ) -> Result<Option<(Arc<CachedBlock>, usize)>, RpcError> {
+        let Some((block, index)) = self.store().transaction(hash)? else { return Ok(None) };
+        let Some(cached) = self.block(block.hash)? else { return Ok(None) };
+        self.places.insert(&cached);
+        Ok(Some((cached, index)))
     }
 
     /// Keeps a block that just became canonical, so that the first call for it is fast.

@@ -219,6 +219,7 @@ fn answer<T: serde::Serialize>(result: Result<T, EngineApiError>) -> Result<Json
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use super::*;
 
@@ -250,7 +251,8 @@ mod tests {
             println!("SKIPPED: no vectors");
             return;
         };
-        let path = std::path::Path::new(&dir).join("opstack/vectors/engine_payload_envelope_v4.json");
+        let path =
+            std::path::Path::new(&dir).join("opstack/vectors/engine_payload_envelope_v4.json");
         let file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let payload = find(&file, "executionPayload").expect("a payload in the file");
         let ours: PayloadObject = serde_json::from_value(payload.clone()).unwrap();

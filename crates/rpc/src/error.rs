@@ -34,7 +34,9 @@ pub enum ServerError {
         source: io::Error,
     },
     /// The operator named a namespace that does not exist.
-    #[error("unknown rpc namespace `{name}`: known are eth, net, web3, txpool, debug, admin, miner and all")]
+    #[error(
+        "unknown rpc namespace `{name}`: known are eth, net, web3, txpool, debug, admin, miner and all"
+    )]
     UnknownNamespace {
         /// The name.
         name: String,
@@ -201,14 +203,21 @@ impl RpcError {
 
 impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
-        if let RpcError::Internal(source) = &error {
-            tracing::warn!(%source, "rpc call failed for a reason of this node");
+        match &error {
+            RpcError::Internal(source) => {
+                tracing::warn!(%source, "rpc call failed for a reason of this node");
+            }
+            error if error.code() == LIMIT_CODE => {
+                metrics::counter!("phala_rpc_limited_total").increment(1);
+            }
+            _ => {}
         }
         Self::owned(error.code(), error.to_string(), error.data())
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use super::*;
 

@@ -151,6 +151,7 @@ fn unix_time() -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use alloy_primitives::hex;
 
@@ -221,10 +222,7 @@ mod tests {
         }
         let header = r#"{"alg":"HS256"}"#;
         let expired = sign(header, &format!(r#"{{"iat":{NOW},"exp":{}}}"#, NOW - 1));
-        assert_eq!(
-            SECRET.verify(&expired, NOW),
-            Err(JwtError::Expired { exp: NOW - 1, now: NOW })
-        );
+        assert_eq!(SECRET.verify(&expired, NOW), Err(JwtError::Expired { exp: NOW - 1, now: NOW }));
         assert_eq!(SECRET.verify(&sign(header, "{}"), NOW), Err(JwtError::Malformed));
     }
 

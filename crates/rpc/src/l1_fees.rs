@@ -103,6 +103,7 @@ pub(crate) fn da_footprint_ratio(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use super::*;
 
@@ -168,7 +169,8 @@ mod tests {
             }
             let info = phala_primitives::decode_transaction(&bytes(&case["l1_info_tx"])).unwrap();
             let attributes = L1Attributes::decode(&info.as_deposit().unwrap().input).unwrap();
-            let fees = BlockFees::new(&attributes, OpSpecId::HOLOCENE).of_transaction(&bytes(&case["tx"]));
+            let fees =
+                BlockFees::new(&attributes, OpSpecId::HOLOCENE).of_transaction(&bytes(&case["tx"]));
             let expected: U256 = case["l1_fee"].as_str().unwrap().parse().unwrap();
             assert_eq!(fees.l1_fee, expected, "{}", case["name"]);
             if let Some(gas) = case["l1_gas_used"].as_u64() {

@@ -7,22 +7,23 @@ mod jwt;
 mod server;
 
 mod context;
+mod lanes;
 mod method;
 mod params;
-mod lanes;
 
-mod eth;
-mod net;
-mod web3;
-mod txpool;
 mod debug;
-mod miner;
 mod engine;
+mod eth;
+mod miner;
+mod net;
+mod txpool;
+mod web3;
 
 mod block_cache;
 mod cached_block;
 mod json;
 mod l1_fees;
+mod transaction_places;
 
 pub use config::{AuthConfig, HttpConfig, Namespace, NamespaceSet, RpcConfig, RpcLimits, WsConfig};
 pub use context::RpcHandles;

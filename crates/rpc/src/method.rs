@@ -89,9 +89,7 @@ pub(crate) struct MethodTable {
 
 impl MethodTable {
     /// Collects methods; each name may occur once.
-    pub(crate) fn new(
-        methods: impl IntoIterator<Item = Method>,
-    ) -> Result<Self, ServerError> {
+    pub(crate) fn new(methods: impl IntoIterator<Item = Method>) -> Result<Self, ServerError> {
         let mut table = HashMap::new();
         for method in methods {
             if table.insert(method.name, method).is_some() {
@@ -110,14 +108,20 @@ impl MethodTable {
         let mut module = RpcModule::from_arc(Arc::clone(context));
         for method in self.methods.values().copied() {
             let registered = match method.work {
-                Work::Light(handler) => module.register_method(method.name, move |params, context, _| {
-                    handler(context, Params(params.as_str())).map_err(ErrorObjectOwned::from)
-                }),
-                _ => module.register_async_method(method.name, move |params, context, _| async move {
-                    run(&context, method, params.as_str()).await.map_err(ErrorObjectOwned::from)
-                }),
+                Work::Light(handler) => {
+                    module.register_method(method.name, move |params, context, _| {
+                        handler(context, Params(params.as_str())).map_err(ErrorObjectOwned::from)
+                    })
+                }
+                _ => module.register_async_method(
+                    method.name,
+                    move |params, context, _| async move {
+                        run(&context, method, params.as_str()).await.map_err(ErrorObjectOwned::from)
+                    },
+                ),
             };
-            registered.map_err(|_| ServerError::DuplicateMethod { name: method.name.to_owned() })?;
+            registered
+                .map_err(|_| ServerError::DuplicateMethod { name: method.name.to_owned() })?;
         }
         Ok(module)
     }

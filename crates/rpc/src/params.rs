@@ -203,7 +203,11 @@ fn hex_digits(text: &str) -> Result<&str, Cow<'static, str>> {
     let digits = inner.strip_prefix("0x").or_else(|| inner.strip_prefix("0X"));
     let digits = digits.ok_or(Cow::Borrowed("hex string without 0x prefix"))?;
     // The decoders below would take a second prefix, or underscores.
-    if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) { Ok(digits) } else { Err(INVALID_HEX) }
+    if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        Ok(digits)
+    } else {
+        Err(INVALID_HEX)
+    }
 }
 
 fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Cow<'static, str>> {
@@ -211,6 +215,7 @@ fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Cow<'static, st
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use alloy_eips::RpcBlockHash;
 
@@ -234,7 +239,10 @@ mod tests {
         let error = Params(Some("[true,1]")).args().unwrap().end().unwrap_err();
         assert_eq!(error.code(), -32602);
         for no_array in ["{\"a\":1}", "[", "1"] {
-            assert!(matches!(Params(Some(no_array)).args(), Err(RpcError::NotAnArray)), "{no_array}");
+            assert!(
+                matches!(Params(Some(no_array)).args(), Err(RpcError::NotAnArray)),
+                "{no_array}"
+            );
         }
         let many = format!("[{}0]", "0,".repeat(100_000));
         assert!(matches!(Params(Some(&many)).args(), Err(RpcError::TooManyArguments { .. })));
@@ -244,7 +252,8 @@ mod tests {
     fn hex_needs_its_prefix_and_length() {
         let hash = "11".repeat(32);
         assert_eq!(parse::<B256>(&format!("\"0x{hash}\"")).unwrap(), B256::repeat_byte(0x11));
-        for wrong in [format!("\"{hash}\""), format!("\"0x{hash}1\""), hash, "\"0xzz\"".to_owned()] {
+        for wrong in [format!("\"{hash}\""), format!("\"0x{hash}1\""), hash, "\"0xzz\"".to_owned()]
+        {
             parse::<B256>(&wrong).unwrap_err();
         }
         assert_eq!(parse::<u64>("\"0xff\"").unwrap(), 255);
@@ -259,10 +268,7 @@ mod tests {
     #[test]
     fn storage_keys_may_be_short() {
         assert_eq!(parse::<StorageKey>("\"0x0\"").unwrap().slot, B256::ZERO);
-        assert_eq!(
-            parse::<StorageKey>("\"0x1ff\"").unwrap().slot,
-            B256::from(U256::from(0x1ff))
-        );
+        assert_eq!(parse::<StorageKey>("\"0x1ff\"").unwrap().slot, B256::from(U256::from(0x1ff)));
         let full = format!("\"0x{}\"", "0".repeat(64));
         assert!(parse::<StorageKey>(&full).unwrap().is_full);
         let long = format!("\"0x{}\"", "0".repeat(65));
@@ -277,7 +283,8 @@ mod tests {
         assert_eq!(parse::<BlockId>("\"0x10\"").unwrap(), BlockId::number(16));
         assert_eq!(parse::<BlockId>(&format!("\"{hash}\"")).unwrap(), BlockId::from(hash));
         assert_eq!(
-            parse::<BlockId>(&format!(r#"{{"blockHash":"{hash}","requireCanonical":true}}"#)).unwrap(),
+            parse::<BlockId>(&format!(r#"{{"blockHash":"{hash}","requireCanonical":true}}"#))
+                .unwrap(),
             BlockId::Hash(RpcBlockHash { block_hash: hash, require_canonical: Some(true) })
         );
         assert_eq!(parse::<BlockId>(r#"{"blockNumber":"0x2"}"#).unwrap(), BlockId::number(2));

@@ -6,10 +6,7 @@ use alloy_primitives::{B256, Bytes};
 use alloy_rlp::Encodable as _;
 
 use crate::{
-    CachedBlock, Context, RpcError,
-    eth::{block_of, raw_transaction},
-    json::Json,
-    method::Method,
+    CachedBlock, Context, RpcError, eth::raw_transaction, json::Json, method::Method,
     params::Params,
 };
 
@@ -48,9 +45,7 @@ fn raw_transaction_by_hash(context: &Context, params: Params<'_>) -> Result<Json
 }
 
 fn block(context: &Context, params: Params<'_>) -> Result<Arc<CachedBlock>, RpcError> {
-    let id = block_argument(params)?;
-    let unknown = || RpcError::UnknownBlock(format!("{id:?}").into());
-    block_of(context, id)?.ok_or_else(unknown)
+    context.known_block(block_argument(params)?)
 }
 
 fn block_argument(params: Params<'_>) -> Result<BlockId, RpcError> {

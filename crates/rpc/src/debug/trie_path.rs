@@ -51,11 +51,12 @@ fn first_below(key: &B256, depth: usize, nibble: u8) -> B256 {
     let mut path = B256::ZERO;
     let whole = depth / 2;
     path[..whole].copy_from_slice(&key[..whole]);
-    path[whole] = if depth % 2 == 0 { nibble << 4 } else { key[whole] & 0xf0 | nibble };
+    path[whole] = if depth.is_multiple_of(2) { nibble << 4 } else { key[whole] & 0xf0 | nibble };
     path
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use super::*;
 

@@ -19,14 +19,13 @@ use serde::Serialize;
 use super::trie_path::path_of_child;
 use crate::{
     Context, RpcError,
-    eth::{block_of, execution_error, proof_error},
+    eth::{execution_error, proof_error},
     json::Json,
     method::Method,
     params::Params,
 };
 
-pub(super) const METHODS: &[Method] =
-    &[Method::heavy("debug_executionWitness", execution_witness)];
+pub(super) const METHODS: &[Method] = &[Method::heavy("debug_executionWitness", execution_witness)];
 
 /// Entries of the state one proof may read.
 const READS_MAX: u64 = 1_000_000;
@@ -51,8 +50,7 @@ fn execution_witness(context: &Context, params: Params<'_>) -> Result<Json, RpcE
     let mut args = params.args()?;
     let id: BlockId = args.required()?;
     args.end()?;
-    let block = block_of(context, id)?;
-    let block = block.ok_or_else(|| RpcError::UnknownBlock(format!("{id:?}").into()))?;
+    let block = context.known_block(id)?;
     let header = block.block().sealed_header();
     let Some(parent_number) = header.number.checked_sub(1) else {
         return Err(RpcError::InvalidParams("genesis was not executed".into()));
@@ -93,9 +91,7 @@ fn execute(
     let env = BlockEnvironment::from(block.header());
     let mut execution = Execution::new(context.spec(), recorder, &env).map_err(execution_error)?;
     for (tx, sender) in block.body().transactions.iter().zip(block.senders()) {
-        execution
-            .execute(tx, *sender, &tx.encoded_2718().into())
-            .map_err(execution_error)?;
+        execution.execute(tx, *sender, &tx.encoded_2718().into()).map_err(execution_error)?;
     }
     Ok(execution.finish().changes)
 }
@@ -177,7 +173,8 @@ impl<'a> Nodes<'a> {
 
     /// Adds the ways to an account and some of its slots.
     fn add(&mut self, address: Address, slots: &BTreeSet<U256>) -> Result<(), RpcError> {
-        let slots: Vec<B256> = slots.iter().map(|slot| keccak256(slot.to_be_bytes::<32>())).collect();
+        let slots: Vec<B256> =
+            slots.iter().map(|slot| keccak256(slot.to_be_bytes::<32>())).collect();
         self.walk(keccak256(address), &slots)
     }
 
@@ -215,7 +212,10 @@ impl<'a> Nodes<'a> {
                 Err(error) => return Err(RpcError::internal(error)),
             }
         }
-        Err(RpcError::Limit { what: "number of trie nodes beside deleted ones", limit: SIBLINGS_MAX as u64 })
+        Err(RpcError::Limit {
+            what: "number of trie nodes beside deleted ones",
+            limit: SIBLINGS_MAX as u64,
+        })
     }
 
     fn add_sibling(&mut self, hash: B256) -> Result<(), RpcError> {

@@ -116,7 +116,8 @@ struct Nonce;
 impl Reading<()> for Nonce {
     fn read(context: &Context, request: &Request<()>, block: BlockRef) -> Result<Json, RpcError> {
         let nonce = account(context, request, block)?.map_or(0, |account| account.nonce);
-        let pending = request.block.is_pending().then(|| context.pool().pending_nonce(&request.address));
+        let pending =
+            request.block.is_pending().then(|| context.pool().pending_nonce(&request.address));
         // The pool may be a block behind the state.
         let nonce = pending.flatten().map_or(nonce, |pending| pending.max(nonce));
         Json::of(&Quantity::from(nonce))

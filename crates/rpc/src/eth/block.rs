@@ -11,7 +11,11 @@ use crate::{
 };
 
 pub(super) const METHODS: &[Method] = &[
-    Method::either("eth_getBlockByNumber", cached::<BlockNumberOrTag>, get_block::<BlockNumberOrTag>),
+    Method::either(
+        "eth_getBlockByNumber",
+        cached::<BlockNumberOrTag>,
+        get_block::<BlockNumberOrTag>,
+    ),
     Method::either("eth_getBlockByHash", cached::<B256>, get_block::<B256>),
     Method::heavy("eth_getBlockTransactionCountByNumber", transaction_count::<BlockNumberOrTag>),
     Method::heavy("eth_getBlockTransactionCountByHash", transaction_count::<B256>),
@@ -22,7 +26,7 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 /// The block that parameters name, wherever it has to be read from.
-pub(crate) fn block_of(
+pub(super) fn block_of(
     context: &Context,
     id: impl Into<BlockId>,
 ) -> Result<Option<Arc<CachedBlock>>, RpcError> {

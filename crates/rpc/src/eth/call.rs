@@ -91,9 +91,7 @@ fn estimate_gas(context: &Context, params: Params<'_>) -> Result<Json, RpcError>
 
 fn failure(result: CallResult) -> RpcError {
     match result.outcome {
-        CallOutcome::Halt(reason) if is_out_of_gas(&reason) => {
-            RpcError::OutOfGas
-        }
+        CallOutcome::Halt(reason) if is_out_of_gas(&reason) => RpcError::OutOfGas,
         CallOutcome::Halt(reason) => RpcError::Halted(reason),
         CallOutcome::Success | CallOutcome::Revert => reverted(result.output),
     }

@@ -1,7 +1,10 @@
 use std::borrow::Cow;
 
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, map::{AddressMap, HashMap}};
+use alloy_primitives::{
+    Address, B256, Bytes, TxKind, U256,
+    map::{AddressMap, HashMap},
+};
 use phala_evm::{
     BlockEnvironment,
     call::{AccountOverride, CallRequest, StateOverrides, StorageOverride},
@@ -51,7 +54,11 @@ impl CallObject {
         }
         if self.chain_id.is_some_and(|id| id != chain_id) {
             return Err(RpcError::InvalidParams(
-                format!("chainId does not match node's (have={}, want={chain_id})", self.chain_id.unwrap_or_default()).into(),
+                format!(
+                    "chainId does not match node's (have={}, want={chain_id})",
+                    self.chain_id.unwrap_or_default()
+                )
+                .into(),
             ));
         }
         if self.blob_versioned_hashes.is_some_and(|hashes| !hashes.is_empty()) {
@@ -67,7 +74,9 @@ impl CallObject {
             gas: self.gas,
             gas_price,
             // The first of the two names makes it a transaction of that kind, at price zero too.
-            max_priority_fee: self.max_fee_per_gas.map(|_| self.max_priority_fee_per_gas.unwrap_or_default()),
+            max_priority_fee: self
+                .max_fee_per_gas
+                .map(|_| self.max_priority_fee_per_gas.unwrap_or_default()),
             value: self.value.unwrap_or_default(),
             input: self.input.or(self.data).unwrap_or_default(),
             access_list: self.access_list.unwrap_or_default(),
@@ -94,7 +103,10 @@ struct AccountObject {
 
 impl OverridesObject {
     pub(super) fn into_overrides(self) -> Result<StateOverrides, RpcError> {
-        self.0.into_iter().map(|(address, account)| Ok((address, account.into_override(address)?))).collect()
+        self.0
+            .into_iter()
+            .map(|(address, account)| Ok((address, account.into_override(address)?)))
+            .collect()
     }
 }
 
@@ -150,6 +162,7 @@ impl BlockOverridesObject {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use super::*;
 

@@ -1,6 +1,11 @@
 use alloy_primitives::Address;
 
-use crate::{Context, RpcError, json::{Json, Quantity}, method::Method, params::Params};
+use crate::{
+    Context, RpcError,
+    json::{Json, Quantity},
+    method::Method,
+    params::Params,
+};
 
 pub(super) const METHODS: &[Method] = &[
     Method::light("eth_chainId", chain_id),

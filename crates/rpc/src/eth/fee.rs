@@ -2,7 +2,12 @@ use alloy_consensus::{Transaction as _, TxReceipt as _};
 use alloy_primitives::B256;
 use parking_lot::Mutex;
 
-use crate::{CachedBlock, Context, RpcError, json::{Json, Quantity}, method::Method, params::Params};
+use crate::{
+    CachedBlock, Context, RpcError,
+    json::{Json, Quantity},
+    method::Method,
+    params::Params,
+};
 
 pub(super) const METHODS: &[Method] = &[
     Method::either("eth_gasPrice", cached_gas_price, gas_price),
@@ -94,6 +99,7 @@ fn blob_base_fee(_: &Context, _: Params<'_>) -> Result<Json, RpcError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use std::sync::Arc;
 

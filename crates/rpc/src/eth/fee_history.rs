@@ -42,7 +42,8 @@ fn fee_history(context: &Context, params: Params<'_>) -> Result<Json, RpcError> 
         return Err(RpcError::UnknownBlock(newest.to_string().into()));
     };
     let count = count.min(BLOCKS_MAX).min(newest.number.saturating_add(1));
-    let Some(oldest) = newest.number.checked_sub(count.wrapping_sub(1)).filter(|_| count > 0) else {
+    let Some(oldest) = newest.number.checked_sub(count.wrapping_sub(1)).filter(|_| count > 0)
+    else {
         return Json::of(&FeeHistoryJson::default());
     };
 

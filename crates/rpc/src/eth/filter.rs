@@ -146,7 +146,8 @@ fn get_filter_changes(context: &Context, params: Params<'_>) -> Result<Json, Rpc
         Poll::Blocks { last } => {
             let step = ChainStep::since(context, last)?;
             let mut hashes = Vec::new();
-            for number in step.added() {
+            let (from, to) = step.added();
+            for number in from..=to {
                 hashes.extend(context.store().canonical_hash(number)?);
             }
             context.filters().advance(&id, last, step.to);
@@ -160,10 +161,16 @@ fn get_filter_changes(context: &Context, params: Params<'_>) -> Result<Json, Rpc
                     logs.add_block(&block, &filter, true)?;
                 }
             }
-            if let Some((from, to)) = narrowed(&filter, step.added()) {
-                logs.add_range(&filter, from, to)?;
+            let mut to = step.to;
+            if let Some((first, end)) = narrowed(&filter, step.added()) {
+                let covered = logs.add_part(&filter, first, end)?;
+                // The rest is for the next poll.
+                if covered < end {
+                    let covered = BlockNumberOrTag::Number(covered);
+                    to = context.find_block_at(covered)?.unwrap_or(last);
+                }
             }
-            context.filters().advance(&id, last, step.to);
+            context.filters().advance(&id, last, to);
             Json::of(&logs.logs)
         }
     }
@@ -183,9 +190,8 @@ impl Filters {
 }
 
 /// The part of a filter's own range that a step covers.
-fn narrowed(filter: &LogFilter, added: std::ops::RangeInclusive<u64>) -> Option<(u64, u64)> {
+fn narrowed(filter: &LogFilter, (mut from, mut to): (u64, u64)) -> Option<(u64, u64)> {
     let number = |tag: Option<BlockNumberOrTag>| tag.and_then(|tag| tag.as_number());
-    let (mut from, mut to) = added.into_inner();
     if let FilterBlocks::Range { from: first, to: last } = filter.blocks {
         from = from.max(number(first).unwrap_or(0));
         to = to.min(number(last).unwrap_or(u64::MAX));
@@ -221,9 +227,9 @@ impl ChainStep {
         Ok(Self { removed, fork_point: at.number, to })
     }
 
-    /// Heights that joined it.
-    fn added(&self) -> std::ops::RangeInclusive<u64> {
-        self.fork_point.saturating_add(1)..=self.to.number
+    /// First and last height that joined it; in reverse if none did.
+    const fn added(&self) -> (u64, u64) {
+        (self.fork_point.saturating_add(1), self.to.number)
     }
 }
 
@@ -247,6 +253,7 @@ fn filter_id(params: Params<'_>) -> Result<U256, RpcError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use super::*;
 
@@ -295,9 +302,9 @@ mod tests {
             blocks: FilterBlocks::Range { from: Some(from.into()), to: Some(to.into()) },
             ..Default::default()
         };
-        assert_eq!(narrowed(&range(5, 8), 1..=10), Some((5, 8)));
-        assert_eq!(narrowed(&range(5, 8), 9..=10), None);
-        assert_eq!(narrowed(&LogFilter::default(), 9..=10), Some((9, 10)));
-        assert_eq!(narrowed(&LogFilter::default(), 11..=10), None);
+        assert_eq!(narrowed(&range(5, 8), (1, 10)), Some((5, 8)));
+        assert_eq!(narrowed(&range(5, 8), (9, 10)), None);
+        assert_eq!(narrowed(&LogFilter::default(), (9, 10)), Some((9, 10)));
+        assert_eq!(narrowed(&LogFilter::default(), (11, 10)), None);
     }
 }

@@ -1,7 +1,9 @@
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::BlockNumber;
+use phala_primitives::BlockRef;
+use phala_storage::LogSearch;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::log_filter::{FilterBlocks, LogFilter, LogFilterObject};
@@ -22,10 +24,7 @@ fn get_logs(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
 }
 
 /// All logs a filter selects.
-pub(super) fn query(
-    context: &Context,
-    filter: &LogFilter,
-) -> Result<Vec<Box<RawValue>>, RpcError> {
+pub(super) fn query(context: &Context, filter: &LogFilter) -> Result<Vec<Box<RawValue>>, RpcError> {
     let mut logs = Collected::new(context);
     match filter.blocks {
         FilterBlocks::Hash(hash) => {
@@ -78,45 +77,95 @@ impl<'a> Collected<'a> {
         Self { context, started: Instant::now(), logs: Vec::new() }
     }
 
-    /// Adds what the filter selects in canonical blocks of a range.
+    /// Adds what the filter selects in canonical blocks of a range, or says that it is too much.
     pub(super) fn add_range(
         &mut self,
         filter: &LogFilter,
         from: BlockNumber,
         to: BlockNumber,
     ) -> Result<(), RpcError> {
-        let wanted = phala_storage::LogFilter {
-            addresses: filter.addresses.clone(),
-            topics: filter.topics.clone(),
-        };
-        for candidate in self.context.store().logs(wanted, from..=to)? {
-            let block = candidate?;
-            let timeout = self.context.limits().call_timeout;
-            if self.started.elapsed() > timeout {
-                return Err(RpcError::Timeout(timeout));
-            }
-            // Pruned, or dropped by a reorg since the search began: then there is nothing to show.
-            if let Some(block) = self.context.block_once(block.hash)? {
+        for block in self.candidates(filter, from, to)? {
+            if let Some(block) = self.block(block?)? {
                 self.add_block(&block, filter, false)?;
             }
         }
         Ok(())
     }
 
-    /// Adds what the filter selects in one block.
+    /// Adds as much of a range as fits, whole blocks and at least one, and answers how far it came.
+    pub(super) fn add_part(
+        &mut self,
+        filter: &LogFilter,
+        from: BlockNumber,
+        to: BlockNumber,
+    ) -> Result<BlockNumber, RpcError> {
+        for block in self.candidates(filter, from, to)? {
+            let at = block?;
+            let Some(block) = self.block(at)? else { continue };
+            let limit = if self.logs.is_empty() { usize::MAX } else { self.logs_max() };
+            if !self.try_add(&block, filter, false, limit)? {
+                return Ok(at.number.saturating_sub(1));
+            }
+        }
+        Ok(to)
+    }
+
+    /// Adds what the filter selects in one block, or says that it is too much.
     pub(super) fn add_block(
         &mut self,
         block: &CachedBlock,
         filter: &LogFilter,
         removed: bool,
     ) -> Result<(), RpcError> {
-        let limit = self.context.limits().logs_max;
+        let limit = self.logs_max();
+        if self.try_add(block, filter, removed, limit)? {
+            return Ok(());
+        }
+        Err(RpcError::Limit { what: "number of logs found", limit: limit as u64 })
+    }
+
+    fn candidates(
+        &self,
+        filter: &LogFilter,
+        from: BlockNumber,
+        to: BlockNumber,
+    ) -> Result<LogSearch, RpcError> {
+        let wanted = phala_storage::LogFilter {
+            addresses: filter.addresses.clone(),
+            topics: filter.topics.clone(),
+        };
+        Ok(self.context.store().logs(wanted, from..=to)?)
+    }
+
+    /// A candidate's block, unless it went with a reorg since the search began.
+    fn block(&self, block: BlockRef) -> Result<Option<Arc<CachedBlock>>, RpcError> {
+        let timeout = self.context.limits().call_timeout;
+        if self.started.elapsed() > timeout {
+            return Err(RpcError::Timeout(timeout));
+        }
+        self.context.block_once(block.hash)
+    }
+
+    /// Adds all of a block, or nothing if that would be more than `limit` together.
+    fn try_add(
+        &mut self,
+        block: &CachedBlock,
+        filter: &LogFilter,
+        removed: bool,
+        limit: usize,
+    ) -> Result<bool, RpcError> {
+        let before = self.logs.len();
         for log in block.logs(removed, |log| filter.matches(log)) {
             if self.logs.len() >= limit {
-                return Err(RpcError::Limit { what: "number of logs found", limit: limit as u64 });
+                self.logs.truncate(before);
+                return Ok(false);
             }
             self.logs.push(to_raw_value(&log).map_err(RpcError::internal)?);
         }
-        Ok(())
+        Ok(true)
+    }
+
+    const fn logs_max(&self) -> usize {
+        self.context.limits().logs_max
     }
 }

@@ -66,7 +66,8 @@ impl TryFrom<LogFilterObject> for LogFilter {
             (Some(hash), None, None) => FilterBlocks::Hash(hash),
             (Some(_), ..) => {
                 return Err(RpcError::InvalidParams(
-                    "cannot specify both blockHash and fromBlock/toBlock, choose one or the other".into(),
+                    "cannot specify both blockHash and fromBlock/toBlock, choose one or the other"
+                        .into(),
                 ));
             }
             (None, from, to) => FilterBlocks::Range { from, to },
@@ -105,14 +106,15 @@ impl LogFilter {
         (self.addresses.is_empty() || self.addresses.binary_search(&log.address).is_ok())
             && self.topics.iter().enumerate().all(|(place, wanted)| {
                 // An empty place still asks for the topic to be there.
-                topics.get(place).is_some_and(|topic| {
-                    wanted.is_empty() || wanted.binary_search(topic).is_ok()
-                })
+                topics
+                    .get(place)
+                    .is_some_and(|topic| wanted.is_empty() || wanted.binary_search(topic).is_ok())
             })
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use alloy_primitives::{Bytes, LogData};
 

@@ -19,7 +19,7 @@ mod transaction;
 
 use crate::method::Method;
 
-pub(crate) use block::block_of;
+use block::block_of;
 pub(crate) use call::execution_error;
 pub(crate) use fee::FeeOracle;
 pub(crate) use filter::Filters;

@@ -69,8 +69,8 @@ fn get_proof(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
     let root = context.header(block)?.state_root;
     let state = context.state(block)?;
     let hashes: Vec<B256> = keys.iter().map(|key| keccak256(key.slot)).collect();
-    let proof = account_proof(&state, root, keccak256(address), &hashes, READS_MAX)
-        .map_err(proof_error)?;
+    let proof =
+        account_proof(&state, root, keccak256(address), &hashes, READS_MAX).map_err(proof_error)?;
     let account = proof.account.unwrap_or_default();
     let slots = keys.into_iter().zip(proof.slots).map(|(key, slot)| SlotProofJson {
         key: KeyJson(key),

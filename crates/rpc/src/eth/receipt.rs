@@ -2,7 +2,7 @@ use alloy_eips::BlockId;
 use alloy_primitives::B256;
 
 use super::block_of;
-use crate::{CachedBlock, Context, RpcError, json::Json, method::Method, params::Params};
+use crate::{Context, RpcError, json::Json, method::Method, params::Params};
 
 pub(super) const METHODS: &[Method] = &[
     Method::either("eth_getTransactionReceipt", cached, get_receipt),
@@ -10,31 +10,17 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 fn cached(context: &Context, params: Params<'_>) -> Option<Result<Json, RpcError>> {
-    let result = (|| {
-        let hash = hash_argument(params)?;
-        let Some((block, index)) = context.store().transaction(hash)? else {
-            return Ok(Some(Json::null()));
-        };
-        match context.block_in_memory(&block.hash) {
-            Some(block) => receipt_json(context, &block, index).map(Some),
-            None => Ok(None),
-        }
-    })();
-    result.transpose()
+    let result = hash_argument(params).and_then(|hash| context.transaction_in_memory(&hash));
+    let (block, index) = match result.transpose()? {
+        Ok(place) => place,
+        Err(error) => return Some(Err(error)),
+    };
+    Some(Json::of(&block.receipt(context.spec(), index)))
 }
 
 fn get_receipt(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
-    let hash = hash_argument(params)?;
-    let Some((block, index)) = context.store().transaction(hash)? else { return Ok(Json::null()) };
-    match context.block(block.hash)? {
-        Some(block) => receipt_json(context, &block, index),
-        None => Ok(Json::null()),
-    }
-}
-
-fn receipt_json(context: &Context, block: &CachedBlock, index: usize) -> Result<Json, RpcError> {
-    match block.receipt(context.spec(), index) {
-        Some(json) => Json::of(&json),
+    match context.transaction(hash_argument(params)?)? {
+        Some((block, index)) => Json::of(&block.receipt(context.spec(), index)),
         None => Ok(Json::null()),
     }
 }

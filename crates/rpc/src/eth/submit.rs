@@ -1,7 +1,12 @@
 use alloy_primitives::Bytes;
 use phala_txpool::{Origin, PoolError};
 
-use crate::{Context, RpcError, json::Json, method::{Lane, Method}, params::Params};
+use crate::{
+    Context, RpcError,
+    json::Json,
+    method::{Lane, Method},
+    params::Params,
+};
 
 pub(super) const METHODS: &[Method] =
     &[Method::in_lane("eth_sendRawTransaction", Lane::Submit, send_raw_transaction)];

@@ -103,7 +103,9 @@ async fn send_blocks(
     messages: impl Fn(&ChainEvent) -> Result<Vec<Box<RawValue>>, RpcError>,
 ) -> Result<(), SubscriptionError> {
     while let Some(event) = next(&sink, &mut events).await? {
-        for message in messages(&event).map_err(|error| SubscriptionError::from(error.to_string()))? {
+        for message in
+            messages(&event).map_err(|error| SubscriptionError::from(error.to_string()))?
+        {
             if sink.send_timeout(message, SEND_TIMEOUT).await.is_err() {
                 return Ok(());
             }
@@ -154,8 +156,8 @@ async fn next<T: Clone>(
 }
 
 fn new_heads(context: &Context, event: &ChainEvent) -> Result<Vec<Box<RawValue>>, RpcError> {
-    let headers = event.added.iter().map(|block| Ok(owned(&*cached(context, block).header_json()?)));
-    headers.collect()
+    let headers = event.added.iter().map(|block| cached(context, block).header_json());
+    headers.map(|header| Ok(RawValue::to_owned(&*header?))).collect()
 }
 
 fn logs(filter: &LogFilter, event: &ChainEvent) -> Result<Vec<Box<RawValue>>, RpcError> {
@@ -175,13 +177,7 @@ fn logs(filter: &LogFilter, event: &ChainEvent) -> Result<Vec<Box<RawValue>>, Rp
 fn cached(context: &Context, block: &CanonicalBlock) -> Arc<CachedBlock> {
     match context.block_in_memory(&block.block.hash()) {
         Some(block) => block,
-        None => context.keep_block(CachedBlock::new(
-            Arc::clone(&block.block),
-            Arc::clone(&block.receipts),
-        )),
+        None => context
+            .keep_block(CachedBlock::new(Arc::clone(&block.block), Arc::clone(&block.receipts))),
     }
-}
-
-fn owned(json: &RawValue) -> Box<RawValue> {
-    json.to_owned()
 }

@@ -19,28 +19,19 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 fn cached(context: &Context, params: Params<'_>) -> Option<Result<Json, RpcError>> {
-    let result = (|| {
-        let hash = hash_argument(params)?;
-        let Some((block, index)) = context.store().transaction(hash)? else {
-            return pending(context, &hash).map(Some);
-        };
-        match context.block_in_memory(&block.hash).as_deref().and_then(|block| block.transaction(index)) {
-            Some(json) => Json::of(&json).map(Some),
-            None => Ok(None),
-        }
-    })();
-    result.transpose()
+    let result = hash_argument(params).and_then(|hash| context.transaction_in_memory(&hash));
+    let (block, index) = match result.transpose()? {
+        Ok(place) => place,
+        Err(error) => return Some(Err(error)),
+    };
+    Some(Json::of(&block.transaction(index)))
 }
 
 fn get_transaction(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
     let hash = hash_argument(params)?;
-    let Some((block, index)) = context.store().transaction(hash)? else {
-        return pending(context, &hash);
-    };
-    let block = context.block(block.hash)?;
-    match block.as_deref().and_then(|block| block.transaction(index)) {
-        Some(json) => Json::of(&json),
-        None => Ok(Json::null()),
+    match context.transaction(hash)? {
+        Some((block, index)) => Json::of(&block.transaction(index)),
+        None => pending(context, &hash),
     }
 }
 
@@ -57,10 +48,7 @@ fn by_place<T: Argument + Into<BlockId>>(
 ) -> Result<Json, RpcError> {
     let (id, index) = place_arguments::<T>(params)?;
     let block = block_of(context, id)?;
-    match block.as_deref().and_then(|block| block.transaction(index)) {
-        Some(json) => Json::of(&json),
-        None => Ok(Json::null()),
-    }
+    Json::of(&block.as_deref().and_then(|block| block.transaction(index)))
 }
 
 fn get_raw_transaction(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
@@ -70,13 +58,11 @@ fn get_raw_transaction(context: &Context, params: Params<'_>) -> Result<Json, Rp
 
 /// The EIP-2718 encoding of a transaction of the chain or of the pool.
 pub(crate) fn raw_transaction(context: &Context, hash: B256) -> Result<Option<Bytes>, RpcError> {
-    let Some((block, index)) = context.store().transaction(hash)? else {
+    let Some((block, index)) = context.transaction(hash)? else {
         return Ok(context.pool().get(&hash).map(|tx| tx.encoded().clone()));
     };
-    Ok(context.block(block.hash)?.and_then(|block| {
-        let tx = block.block().body().transactions.get(index)?;
-        Some(tx.encoded_2718().into())
-    }))
+    let tx = block.block().body().transactions.get(index);
+    Ok(tx.map(|tx| tx.encoded_2718().into()))
 }
 
 fn raw_by_place<T: Argument + Into<BlockId>>(

@@ -68,6 +68,7 @@ impl<'a> From<&'a SealedHeader> for HeaderJson<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use phala_primitives::Header;
 

@@ -4,8 +4,8 @@ mod block;
 mod header;
 mod log;
 mod quantity;
-mod receipt;
 mod raw_json;
+mod receipt;
 mod transaction;
 
 use alloy_primitives::B256;

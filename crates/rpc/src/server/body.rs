@@ -30,7 +30,9 @@ impl ResponseBody {
     /// A successful answer. `id` is JSON text.
     pub(crate) fn result(id: &str, result: Json) -> Self {
         let json = result.as_str();
-        let mut start = Vec::with_capacity(48 + id.len() + if json.len() <= COPY_BYTES_MAX { json.len() } else { 0 });
+        let mut start = Vec::with_capacity(
+            48 + id.len() + if json.len() <= COPY_BYTES_MAX { json.len() } else { 0 },
+        );
         start.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
         start.extend_from_slice(id.as_bytes());
         start.extend_from_slice(br#","result":"#);
@@ -100,6 +102,7 @@ impl Body for ResponseBody {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use http_body_util::BodyExt as _;
 

@@ -48,12 +48,14 @@ impl<'a> Call<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use super::*;
 
     #[test]
     fn reads_plain_calls() {
-        let call = Call::parse(br#" {"jsonrpc":"2.0","id":1,"method":"eth_x","params":[ 1 ]} "#).unwrap();
+        let call =
+            Call::parse(br#" {"jsonrpc":"2.0","id":1,"method":"eth_x","params":[ 1 ]} "#).unwrap();
         assert_eq!((call.id, &*call.method, call.params), ("1", "eth_x", Some("[ 1 ]")));
         let call = Call::parse(br#"{"method":"eth\u005fx","id":"a\"b","jsonrpc":"2.0"}"#).unwrap();
         assert_eq!((call.id, &*call.method, call.params), (r#""a\"b""#, "eth_x", None));

@@ -13,10 +13,22 @@ use jsonrpsee::{
     server::{HttpBody, MethodResponse, TowerService, http as library, ws::is_upgrade_request},
     types::{ErrorObjectOwned, Id},
 };
-use tower::{Service, layer::util::{Identity, Stack}};
+use tower::{
+    Service,
+    layer::util::{Identity, Stack},
+};
 
-use super::{body::ResponseBody, call::Call, meter::{Meter, MeterLayer}, origins::Origins};
-use crate::{Context, JwtSecret, RpcError, json::Json, method::{self, Method as RpcMethod, MethodTable}};
+use super::{
+    body::ResponseBody,
+    call::Call,
+    meter::{Meter, MeterLayer},
+    origins::Origins,
+};
+use crate::{
+    Context, JwtSecret, RpcError,
+    json::Json,
+    method::{self, Method as RpcMethod, MethodTable},
+};
 
 /// A request whose body does not arrive in this time is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,7 +40,7 @@ pub(crate) type Library = TowerService<Stack<MeterLayer, Identity>, Identity>;
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) shared: Arc<EndpointConfig>,
-    pub(crate) library: Library,
+    pub(crate) library: Arc<Library>,
 }
 
 /// The same for all connections of a listener.
@@ -127,12 +139,12 @@ impl Endpoint {
         })
     }
 
-    async fn forward<B>(mut self, request: Request<B>) -> Response<ResponseBody>
+    async fn forward<B>(self, request: Request<B>) -> Response<ResponseBody>
     where
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<jsonrpsee::core::BoxError>,
     {
-        match self.library.call(request).await {
+        match Library::clone(&self.library).call(request).await {
             Ok(response) => response.map(ResponseBody::Library),
             Err(error) => {
                 tracing::warn!(%error, "rpc request failed in the library");

@@ -4,6 +4,7 @@ use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::server::StopHandle;
+use metrics::Gauge;
 use tokio::{
     io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
@@ -28,7 +29,25 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 20\r\n
 /// Keeps a place among the connections until a WebSocket is gone, however it was upgraded.
 #[derive(Clone)]
 struct ConnectionPlace {
-    _permit: Arc<OwnedSemaphorePermit>,
+    _place: Arc<Place>,
+}
+
+struct Place {
+    open: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl ConnectionPlace {
+    fn new(open: Gauge, permit: OwnedSemaphorePermit) -> Self {
+        open.increment(1);
+        Self { _place: Arc::new(Place { open, _permit: permit }) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.decrement(1);
+    }
 }
 
 /// Accepts connections until the server stops. `service` makes what answers one connection.
@@ -53,10 +72,7 @@ pub(crate) async fn serve<S>(
     loop {
         let accepted = tokio::select! {
             () = &mut stopped => break,
-            Some(_) = connections.join_next() => {
-                open.set(connections.len() as f64);
-                continue;
-            }
+            Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
         let stream = match accepted {
@@ -72,9 +88,8 @@ pub(crate) async fn serve<S>(
             connections.spawn(refuse(stream));
             continue;
         };
-        let place = ConnectionPlace { _permit: Arc::new(permit) };
+        let place = ConnectionPlace::new(open.clone(), permit);
         connections.spawn(serve_connection(stream, place, stop.clone(), service()));
-        open.set(connections.len() as f64);
     }
     drop(listener);
     let finished = async { while connections.join_next().await.is_some() {} };
@@ -84,8 +99,12 @@ pub(crate) async fn serve<S>(
     }
 }
 
-async fn serve_connection<S>(stream: TcpStream, place: ConnectionPlace, stop: StopHandle, service: S)
-where
+async fn serve_connection<S>(
+    stream: TcpStream,
+    place: ConnectionPlace,
+    stop: StopHandle,
+    service: S,
+) where
     S: Service<Request<Incoming>, Response = Response<ResponseBody>, Error = Infallible>
         + Clone
         + Send
@@ -135,5 +154,9 @@ pub(crate) async fn bind(
     server: &'static str,
     addr: SocketAddr,
 ) -> Result<TcpListener, crate::ServerError> {
-    TcpListener::bind(addr).await.map_err(|source| crate::ServerError::Bind { server, addr, source })
+    TcpListener::bind(addr).await.map_err(|source| crate::ServerError::Bind {
+        server,
+        addr,
+        source,
+    })
 }

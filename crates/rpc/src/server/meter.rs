@@ -108,7 +108,8 @@ where
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let service = self.clone();
         async move {
-            let mut answers = BatchResponseBuilder::new_with_limit(service.layer.response_bytes_max);
+            let mut answers =
+                BatchResponseBuilder::new_with_limit(service.layer.response_bytes_max);
             let mut notified = false;
             for entry in batch {
                 let answer = match entry {

@@ -10,10 +10,10 @@ mod origins;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use jsonrpsee::{
-    core::{middleware::RpcServiceBuilder},
+    core::middleware::RpcServiceBuilder,
     server::{
-        BatchRequestConfig, IdProvider, Methods, PingConfig, ServerBuilder, ServerConfig, ServerHandle,
-        StopHandle, stop_channel,
+        BatchRequestConfig, IdProvider, Methods, PingConfig, ServerBuilder, ServerConfig,
+        ServerHandle, StopHandle, stop_channel,
     },
     types::SubscriptionId,
 };
@@ -28,7 +28,9 @@ use self::{
 };
 use crate::{
     AuthConfig, Context, Namespace, NamespaceSet, RpcConfig, RpcHandles, RpcLimits, ServerError,
-    debug, engine, eth, method::{Method, MethodTable}, miner, net, txpool, web3,
+    debug, engine, eth,
+    method::{Method, MethodTable},
+    miner, net, txpool, web3,
 };
 
 /// Connections of the authenticated server: one consensus client, and tools of the operator.
@@ -66,7 +68,8 @@ impl RpcServer {
         let context =
             Arc::new(Context::new(handles, config.limits.clone(), config.client_version.clone()));
         let (stop, handle) = stop_channel();
-        let mut starter = Starter { context, limits: config.limits, stop, listeners: JoinSet::new() };
+        let mut starter =
+            Starter { context, limits: config.limits, stop, listeners: JoinSet::new() };
         let (http_addr, ws_addr) = starter.start_public(config.http, config.ws).await?;
         let auth_addr = match config.auth {
             Some(auth) => Some(starter.start_auth(auth).await?),
@@ -220,7 +223,7 @@ impl Starter {
             let stop = stop.clone();
             move || {
                 let library = library.clone().build(module.clone(), stop.clone());
-                let endpoint = Endpoint { shared: Arc::clone(&shared), library };
+                let endpoint = Endpoint { shared: Arc::clone(&shared), library: Arc::new(library) };
                 ServiceBuilder::new().option_layer(cors.clone()).service(endpoint)
             }
         };

@@ -37,7 +37,7 @@ impl Origins {
             Self::Listed(origins) => AllowOrigin::list(origins.clone()),
         };
         let layer = CorsLayer::new().allow_origin(allowed);
-        Some(layer.allow_methods([Method::POST]).allow_headers([header::CONTENT_TYPE]))
+        Some(layer.allow_methods([Method::POST]).allow_headers(Any))
     }
 
     /// Whether a WebSocket handshake may go on. Browsers name the page, other programs do not.
@@ -64,6 +64,7 @@ fn is_local(origin: &HeaderValue) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // Tests: a panic is the failure.
 mod tests {
     use super::*;
 

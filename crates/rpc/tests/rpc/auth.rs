@@ -48,7 +48,8 @@ async fn only_a_fresh_token_of_the_right_secret_gets_in() {
     let addr = node.rpc.auth_addr.unwrap();
     assert!(WebSocket::connect_with(addr, "").await.is_err_and(|head| head.contains(" 401 ")));
     let header = format!("authorization: Bearer {}\r\n", JWT.token());
-    let mut ws = WebSocket::connect_with(addr, &header).await.unwrap_or_else(|head| panic!("{head}"));
+    let mut ws =
+        WebSocket::connect_with(addr, &header).await.unwrap_or_else(|head| panic!("{head}"));
     assert_eq!(ws.call("eth_blockNumber", json!([])).await, "0x0");
 }
 
@@ -56,7 +57,12 @@ async fn only_a_fresh_token_of_the_right_secret_gets_in() {
 async fn the_public_port_has_no_engine_and_the_engine_port_not_everything() {
     let node = Node::start().await;
     let (mut http, mut auth) = (node.http().await, node.auth().await);
-    for method in ["engine_exchangeCapabilities", "engine_forkchoiceUpdatedV3", "miner_setMaxDASize", "admin_nodeInfo"] {
+    for method in [
+        "engine_exchangeCapabilities",
+        "engine_forkchoiceUpdatedV3",
+        "miner_setMaxDASize",
+        "admin_nodeInfo",
+    ] {
         assert_eq!(http.error(method, json!([[]])).await["code"], -32601, "{method}");
     }
     for method in ["txpool_content", "debug_getRawBlock", "eth_newFilter", "net_version"] {
@@ -74,12 +80,23 @@ async fn a_consensus_client_builds_and_imports_a_block() {
     let mut auth = node.auth().await;
     let ours = auth.call("engine_exchangeCapabilities", json!([["engine_newPayloadV4"]])).await;
     assert!(ours.as_array().unwrap().contains(&json!("engine_getPayloadV5")));
-    let version = auth.call("engine_getClientVersionV1", json!([{"code": "ON", "name": "x", "version": "1", "commit": "00000000"}])).await;
+    let version = auth
+        .call(
+            "engine_getClientVersionV1",
+            json!([{"code": "ON", "name": "x", "version": "1", "commit": "00000000"}]),
+        )
+        .await;
     assert_eq!(version[0]["name"], "phala-node");
 
     let genesis = node.engine.heads().latest.hash;
     let tx = node.account(0).transfer(0, Address::repeat_byte(1), 1);
-    let mut wish = serde_json::to_value(attributes(node.engine.spec(), &node.latest(), &[tx.clone()], 0)).unwrap();
+    let mut wish = serde_json::to_value(attributes(
+        node.engine.spec(),
+        &node.latest(),
+        std::slice::from_ref(&tx),
+        0,
+    ))
+    .unwrap();
     // As op-node writes it: a number.
     wish["minBaseFee"] = json!(0);
     let state = |head: B256| json!({"headBlockHash": head, "safeBlockHash": genesis, "finalizedBlockHash": genesis});
@@ -95,10 +112,16 @@ async fn a_consensus_client_builds_and_imports_a_block() {
 
     let params = json!([payload, [], root, []]);
     let status = auth.call("engine_newPayloadV4", params.clone()).await;
-    assert_eq!((&status["status"], &status["latestValidHash"]), (&json!("VALID"), &payload["blockHash"]));
+    assert_eq!(
+        (&status["status"], &status["latestValidHash"]),
+        (&json!("VALID"), &payload["blockHash"])
+    );
     let head: B256 = serde_json::from_value(payload["blockHash"].clone()).unwrap();
     let updated = auth.call("engine_forkchoiceUpdatedV3", json!([state(head), null])).await;
-    assert_eq!(updated, json!({"payloadStatus": {"status": "VALID", "latestValidHash": head, "validationError": null}, "payloadId": null}));
+    assert_eq!(
+        updated,
+        json!({"payloadStatus": {"status": "VALID", "latestValidHash": head, "validationError": null}, "payloadId": null})
+    );
     assert_eq!(auth.call("eth_blockNumber", json!([])).await, "0x1");
     let receipt = auth.call("eth_getTransactionReceipt", json!([tx.tx_hash()])).await;
     assert_eq!(receipt["status"], "0x1");
@@ -124,20 +147,42 @@ async fn engine_errors_have_their_own_codes() {
     let node = Node::start().await;
     let mut auth = node.auth().await;
     let genesis = node.engine.heads().latest.hash;
-    let state = json!({"headBlockHash": genesis, "safeBlockHash": genesis, "finalizedBlockHash": genesis});
-    let good = serde_json::to_value(attributes(node.engine.spec(), &node.latest(), &[], 0)).unwrap();
+    let state =
+        json!({"headBlockHash": genesis, "safeBlockHash": genesis, "finalizedBlockHash": genesis});
+    let good =
+        serde_json::to_value(attributes(node.engine.spec(), &node.latest(), &[], 0)).unwrap();
     for (method, params, code) in [
         ("engine_getPayloadV4", json!(["0x0000000000000001"]), -38001),
-        ("engine_forkchoiceUpdatedV3", json!([{"headBlockHash": genesis, "safeBlockHash": B256::repeat_byte(1), "finalizedBlockHash": genesis}, null]), -38002),
-        ("engine_forkchoiceUpdatedV3", json!([state, with(&good, "gasLimit", Value::Null)]), -38003),
-        ("engine_forkchoiceUpdatedV3", json!([state, with(&good, "eip1559Params", Value::Null)]), -38003),
-        ("engine_forkchoiceUpdatedV3", json!([state, with(&good, "transactions", json!(["0x7d00"]))]), -38003),
+        (
+            "engine_forkchoiceUpdatedV3",
+            json!([{"headBlockHash": genesis, "safeBlockHash": B256::repeat_byte(1), "finalizedBlockHash": genesis}, null]),
+            -38002,
+        ),
+        (
+            "engine_forkchoiceUpdatedV3",
+            json!([state, with(&good, "gasLimit", Value::Null)]),
+            -38003,
+        ),
+        (
+            "engine_forkchoiceUpdatedV3",
+            json!([state, with(&good, "eip1559Params", Value::Null)]),
+            -38003,
+        ),
+        (
+            "engine_forkchoiceUpdatedV3",
+            json!([state, with(&good, "transactions", json!(["0x7d00"]))]),
+            -38003,
+        ),
         ("engine_forkchoiceUpdatedV2", json!([state, good]), -38005),
         ("engine_getPayloadBodiesByRangeV1", json!(["0x1", "0x401"]), -38004),
         ("engine_getPayloadBodiesByRangeV1", json!(["0x0", "0x1"]), -32602),
         ("engine_forkchoiceUpdatedV3", json!([]), -32602),
         ("engine_forkchoiceUpdatedV3", json!([{}, null]), -32602),
-        ("engine_forkchoiceUpdatedV3", json!([state, with(&good, "minBaseFee", json!("7"))]), -32602),
+        (
+            "engine_forkchoiceUpdatedV3",
+            json!([state, with(&good, "minBaseFee", json!("7"))]),
+            -32602,
+        ),
         ("engine_newPayloadV4", json!([{}, [], B256::ZERO, []]), -32602),
         ("engine_newPayloadV4", json!([]), -32602),
         ("engine_newPayloadV9", json!([]), -32601),

@@ -34,7 +34,10 @@ async fn blocks_parse_as_the_library_types_and_hash_to_themselves() {
         assert_eq!(by_hash, json);
         let short = http.call("eth_getBlockByHash", json!([block.hash()])).await;
         let hashes: Vec<B256> = serde_json::from_value(short["transactions"].clone()).unwrap();
-        assert_eq!(hashes, block.body().transactions.iter().map(|tx| tx.tx_hash()).collect::<Vec<_>>());
+        assert_eq!(
+            hashes,
+            block.body().transactions.iter().map(|tx| tx.tx_hash()).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -81,6 +84,11 @@ async fn block_ids_of_eip_1898() {
     let (node, chain) = Node::with_blocks().await;
     let mut http = node.http().await;
     let side = chain.third.hash();
+    let gone = chain.third.body().transactions[1].tx_hash();
+    for _ in 0..2 {
+        let receipt = http.call("eth_getTransactionReceipt", json!([gone])).await;
+        assert_eq!(receipt["blockHash"], json!(side));
+    }
     node.reorg(chain.second.hash(), &[]);
     let address = node.account(0).address();
     let canonical = json!({"blockHash": side, "requireCanonical": true});
@@ -90,15 +98,18 @@ async fn block_ids_of_eip_1898() {
     let balance = http.call("eth_getTransactionCount", json!([address, anyway])).await;
     assert_eq!(balance, "0x9");
     assert_eq!(http.call("eth_getTransactionCount", json!([address, side])).await, "0x9");
-    assert_eq!(http.call("eth_getTransactionCount", json!([address, {"blockNumber": "0x3"}])).await, "0x6");
+    assert_eq!(
+        http.call("eth_getTransactionCount", json!([address, {"blockNumber": "0x3"}])).await,
+        "0x6"
+    );
     let unknown = json!({"blockHash": B256::repeat_byte(1)});
     assert_eq!(http.error("eth_getBalance", json!([address, unknown])).await["code"], -32001);
     assert_eq!(http.error("eth_getBalance", json!([address, "0x99"])).await["code"], -32001);
     // A side block can be read, and a transaction only it had is gone from the chain.
     let block = http.call("eth_getBlockByHash", json!([side, false])).await;
     assert_eq!(block["number"], "0x3");
-    let gone = chain.third.body().transactions[1].tx_hash();
     assert_eq!(http.call("eth_getTransactionReceipt", json!([gone])).await, Value::Null);
+    assert_eq!(http.call("eth_getTransactionByHash", json!([gone])).await, Value::Null);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +121,10 @@ async fn transactions_and_counts_by_place() {
     assert_eq!(http.call("eth_getBlockTransactionCountByHash", json!([hash])).await, "0x5");
     assert_eq!(http.call("eth_getUncleCountByBlockNumber", json!(["0x2"])).await, "0x0");
     assert_eq!(http.call("eth_getUncleCountByBlockHash", json!([B256::ZERO])).await, Value::Null);
-    assert_eq!(http.call("eth_getUncleByBlockNumberAndIndex", json!(["0x2", "0x0"])).await, Value::Null);
+    assert_eq!(
+        http.call("eth_getUncleByBlockNumberAndIndex", json!(["0x2", "0x0"])).await,
+        Value::Null
+    );
     for (index, tx) in chain.second.body().transactions.iter().enumerate() {
         let place = format!("{index:#x}");
         let by_hash = http.call("eth_getTransactionByHash", json!([tx.tx_hash()])).await;
@@ -151,9 +165,10 @@ async fn raw_forms_decode_to_what_they_are() {
     assert_eq!(block.body.transactions, chain.third.body().transactions);
     let receipts = http.call("debug_getRawReceipts", json!(["0x3"])).await;
     let receipts: Vec<alloy_primitives::Bytes> = serde_json::from_value(receipts).unwrap();
-    let root = alloy_consensus::proofs::ordered_trie_root_with_encoder(&receipts, |receipt, out| {
-        alloy_rlp::BufMut::put_slice(out, receipt);
-    });
+    let root =
+        alloy_consensus::proofs::ordered_trie_root_with_encoder(&receipts, |receipt, out| {
+            alloy_rlp::BufMut::put_slice(out, receipt);
+        });
     assert_eq!(root, chain.third.receipts_root);
     assert_eq!(http.call("debug_getRawReceipts", json!(["0x0"])).await, json!([]));
     assert_eq!(http.error("debug_getRawBlock", json!(["0x99"])).await["code"], -32001);

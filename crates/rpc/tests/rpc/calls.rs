@@ -15,7 +15,10 @@ async fn calls_return_what_contracts_return() {
     assert_eq!(http.call("eth_call", json!([identity])).await, "0x1234");
     assert_eq!(http.call("eth_call", json!([{"to": chain.contract}, "0x1"])).await, "0x");
     // Before the contract was there, a call to its address does nothing, with any data.
-    assert_eq!(http.call("eth_call", json!([{"to": chain.contract, "data": "0x01"}, "0x0"])).await, "0x");
+    assert_eq!(
+        http.call("eth_call", json!([{"to": chain.contract, "data": "0x01"}, "0x0"])).await,
+        "0x"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,8 +34,10 @@ async fn reverts_carry_reason_and_data() {
     for (data, message) in [
         (reason.as_str(), "execution reverted: user error"),
         ("0x1234", "execution reverted"),
-        ("0x4e487b710000000000000000000000000000000000000000000000000000000000000011",
-         "execution reverted: arithmetic underflow or overflow"),
+        (
+            "0x4e487b710000000000000000000000000000000000000000000000000000000000000011",
+            "execution reverted: arithmetic underflow or overflow",
+        ),
     ] {
         for method in ["eth_call", "eth_estimateGas"] {
             let error = http.error(method, json!([{"to": chain.contract, "data": data}])).await;
@@ -126,7 +131,10 @@ async fn state_reads_see_the_block_they_name() {
     }
     // The delegation of EIP-7702 is code.
     let delegated = http.call("eth_getCode", json!([node.account(1).address()])).await;
-    assert_eq!(delegated, hex::encode_prefixed([&hex!("ef0100")[..], contract.as_slice()].concat()));
+    assert_eq!(
+        delegated,
+        hex::encode_prefixed([&hex!("ef0100")[..], contract.as_slice()].concat())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +150,10 @@ async fn fees_are_suggested_and_remembered() {
     let history = http.call("eth_feeHistory", json!(["0x2", "latest", [0, 50, 100]])).await;
     assert_eq!(history["oldestBlock"], "0x2");
     assert_eq!(history["baseFeePerGas"].as_array().unwrap().len(), 3);
-    assert_eq!(history["baseFeePerGas"][1], format!("{:#x}", chain.third.base_fee_per_gas.unwrap()));
+    assert_eq!(
+        history["baseFeePerGas"][1],
+        format!("{:#x}", chain.third.base_fee_per_gas.unwrap())
+    );
     assert_eq!(history["gasUsedRatio"].as_array().unwrap().len(), 2);
     assert_eq!(history["baseFeePerBlobGas"].as_array().unwrap().len(), 3);
     let used = chain.second.blob_gas_used.unwrap() as f64 / chain.second.gas_limit as f64;

@@ -6,7 +6,8 @@ use crate::{
 };
 use phala_chainspec::ChainSpec;
 
-const PREFLIGHT: &str = "access-control-request-method: POST\r\naccess-control-request-headers: content-type\r\n";
+const PREFLIGHT: &str =
+    "access-control-request-method: POST\r\naccess-control-request-headers: content-type\r\n";
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
 
 fn with_origins(origins: &[&str]) -> RpcConfig {
@@ -44,7 +45,8 @@ async fn listed_pages_may_call_and_others_not() {
 async fn without_a_list_browsers_stay_out_and_programs_do_not() {
     let node = Node::start().await;
     let mut http = node.http().await;
-    let answer = http.request("OPTIONS", &format!("origin: https://a.example\r\n{PREFLIGHT}"), "").await;
+    let answer =
+        http.request("OPTIONS", &format!("origin: https://a.example\r\n{PREFLIGHT}"), "").await;
     assert_eq!(answer.status, 405);
     assert_eq!(http.post(CALL).await.status, 200);
     let ws = node.rpc.ws_addr.unwrap();
@@ -57,7 +59,8 @@ async fn without_a_list_browsers_stay_out_and_programs_do_not() {
 async fn any_page_may_be_allowed() {
     let node = Node::with_config(ChainSpec::dev(), with_origins(&["*"])).await;
     let mut http = node.http().await;
-    let answer = http.request("OPTIONS", &format!("origin: https://a.example\r\n{PREFLIGHT}"), "").await;
+    let answer =
+        http.request("OPTIONS", &format!("origin: https://a.example\r\n{PREFLIGHT}"), "").await;
     assert!(answer.head.contains("access-control-allow-origin: *"), "{}", answer.head);
     let ws = node.rpc.ws_addr.unwrap();
     assert!(WebSocket::connect_with(ws, "origin: https://a.example\r\n").await.is_ok());
@@ -74,7 +77,8 @@ async fn one_port_serves_both_and_a_port_in_use_is_an_error() {
     };
     let node = Node::start().await;
     let handles = || phala_rpc::RpcHandles { engine: node.engine.clone(), pool: node.pool.clone() };
-    let error = RpcServer::start(shared(config(RpcLimits::default())), handles()).await.unwrap_err();
+    let error =
+        RpcServer::start(shared(config(RpcLimits::default())), handles()).await.unwrap_err();
     assert!(matches!(error, ServerError::Bind { .. }), "{error}");
     drop(free);
     let mut different = shared(config(RpcLimits::default()));

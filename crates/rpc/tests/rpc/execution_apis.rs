@@ -215,7 +215,11 @@ async fn results_have_the_shape_of_the_recorded_ones() {
             _ => panic!("{file}: asked {params}, theirs {response}, ours {answer}"),
         }
     }
-    let read: usize = exchanges.iter().map(|exchange| exchange.file.as_str()).collect::<std::collections::BTreeSet<_>>().len();
+    let read: usize = exchanges
+        .iter()
+        .map(|exchange| exchange.file.as_str())
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
     println!("{read} files read; served {served:?}; not served {not_served:?}");
     assert_eq!(files, FILES);
     let missing: Vec<_> = not_served.keys().map(String::as_str).collect();

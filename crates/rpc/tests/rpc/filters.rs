@@ -10,7 +10,8 @@ fn topic() -> B256 {
 
 fn blocks_of(logs: &Value) -> Vec<u64> {
     let number = |log: &Value| {
-        u64::from_str_radix(log["blockNumber"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+        u64::from_str_radix(log["blockNumber"].as_str().unwrap().trim_start_matches("0x"), 16)
+            .unwrap()
     };
     logs.as_array().unwrap().iter().map(number).collect()
 }
@@ -24,7 +25,10 @@ async fn logs_are_found_by_range_address_topic_and_hash() {
         (json!({"fromBlock": "0x2", "toBlock": "0x2"}), vec![2, 2, 2]),
         (json!({}), vec![3, 3]),
         (json!({"fromBlock": "0x1", "address": contract}), vec![1, 2, 2, 3, 3]),
-        (json!({"fromBlock": "0x0", "address": [Address::ZERO, contract], "topics": [topic()]}), vec![1, 2, 2, 3, 3]),
+        (
+            json!({"fromBlock": "0x0", "address": [Address::ZERO, contract], "topics": [topic()]}),
+            vec![1, 2, 2, 3, 3],
+        ),
         (json!({"fromBlock": "0x0", "address": Address::ZERO}), vec![]),
         (json!({"fromBlock": "0x0", "topics": [[B256::ZERO, topic()]]}), vec![1, 2, 2, 2, 3, 3]),
         (json!({"fromBlock": "0x0", "topics": [B256::ZERO]}), vec![]),
@@ -37,7 +41,8 @@ async fn logs_are_found_by_range_address_topic_and_hash() {
     // A log is the same here and in its receipt.
     let logs = http.call("eth_getLogs", json!([{"blockHash": second.hash()}])).await;
     let receipts = http.call("eth_getBlockReceipts", json!([second.hash()])).await;
-    let in_receipts: Vec<_> = receipts.as_array().unwrap().iter().flat_map(|r| r["logs"].as_array().unwrap()).collect();
+    let in_receipts: Vec<_> =
+        receipts.as_array().unwrap().iter().flat_map(|r| r["logs"].as_array().unwrap()).collect();
     assert_eq!(logs.as_array().unwrap().iter().collect::<Vec<_>>(), in_receipts);
 }
 
@@ -66,7 +71,8 @@ async fn ranges_and_results_are_limited() {
     let contract = account.address().create(0);
     node.produce(&[account.deploy(0, &crate::node::CONTRACT)]);
     for block in 0..3 {
-        let calls: Vec<_> = (0..2).map(|call| account.call(1 + 2 * block + call, contract, &[])).collect();
+        let calls: Vec<_> =
+            (0..2).map(|call| account.call(1 + 2 * block + call, contract, &[])).collect();
         node.produce(&calls);
     }
     let mut http = node.http().await;
@@ -77,6 +83,29 @@ async fn ranges_and_results_are_limited() {
     assert_eq!(ask("0x2", "0x4").await["error"]["code"], -32005);
     node.produce(&(0..3).map(|call| account.call(7 + call, contract, &[])).collect::<Vec<_>>());
     assert_eq!(ask("0x4", "0x5").await["error"]["code"], -32005);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_found_too_much_goes_on_at_the_next_poll() {
+    let limits = RpcLimits { logs_max: 3, ..Default::default() };
+    let node = Node::with(limits).await;
+    let account = node.account(0);
+    let contract = account.address().create(0);
+    node.produce(&[account.deploy(0, &crate::node::CONTRACT)]);
+    let mut http = node.http().await;
+    let filter = http.call("eth_newFilter", json!([{}])).await;
+    let mut nonce = 1;
+    for count in [2, 2, 0, 5, 1, 1] {
+        let calls: Vec<_> =
+            (nonce..nonce + count).map(|nonce| account.call(nonce, contract, &[])).collect();
+        nonce += count;
+        node.produce(&calls);
+    }
+    // Whole blocks only, and one that is too large by itself alone.
+    for blocks in [vec![2, 2], vec![3, 3], vec![5, 5, 5, 5, 5], vec![6, 7], vec![]] {
+        let changes = http.call("eth_getFilterChanges", json!([filter])).await;
+        assert_eq!(blocks_of(&changes), blocks);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,8 +132,16 @@ async fn filters_report_each_change_once() {
     let new = node.reorg(third.hash(), &[account.call(9, contract, &[])]);
     assert_eq!(http.call("eth_getFilterChanges", json!([blocks])).await, json!([new]));
     let changes = http.call("eth_getFilterChanges", json!([logs])).await;
-    let seen: Vec<_> = changes.as_array().unwrap().iter().map(|log| (log["removed"].as_bool().unwrap(), log["blockHash"].clone())).collect();
-    assert_eq!(seen, [(true, json!(fifth.hash())), (true, json!(fourth.hash())), (false, json!(new))]);
+    let seen: Vec<_> = changes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|log| (log["removed"].as_bool().unwrap(), log["blockHash"].clone()))
+        .collect();
+    assert_eq!(
+        seen,
+        [(true, json!(fifth.hash())), (true, json!(fourth.hash())), (false, json!(new))]
+    );
 
     // All its logs: those of its own range, which is the latest block.
     assert_eq!(blocks_of(&http.call("eth_getFilterLogs", json!([logs])).await), [4]);
@@ -121,7 +158,9 @@ async fn a_filter_reports_pending_transactions() {
     let mut http = node.http().await;
     let filter = http.call("eth_newPendingTransactionFilter", json!([])).await;
     let tx = node.account(0).transfer(0, Address::repeat_byte(1), 1);
-    let raw = alloy_primitives::hex::encode_prefixed(alloy_eips::eip2718::Encodable2718::encoded_2718(&tx));
+    let raw = alloy_primitives::hex::encode_prefixed(
+        alloy_eips::eip2718::Encodable2718::encoded_2718(&tx),
+    );
     http.call("eth_sendRawTransaction", json!([raw])).await;
     assert_eq!(http.call("eth_getFilterChanges", json!([filter])).await, json!([tx.tx_hash()]));
     assert_eq!(http.call("eth_getFilterChanges", json!([filter])).await, json!([]));

@@ -25,7 +25,10 @@ async fn damaged_requests_get_the_standard_errors() {
         (r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance"}"#, -32602),
         (r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":{"a":1}}"#, -32602),
         (r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x1"]}"#, -32602),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x0000000000000000000000000000000000000000","latest",1]}"#, -32602),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x0000000000000000000000000000000000000000","latest",1]}"#,
+            -32602,
+        ),
     ] {
         let answer = http.post(body).await;
         let json = if body.starts_with('\u{1}') || body == "[1, 2" || body == "{" {
@@ -75,9 +78,14 @@ async fn requests_batches_and_responses_have_a_size() {
         ..Default::default()
     };
     let node = Node::with(limits).await;
-    let chain = node.produce(&(0..10).map(|nonce| node.account(0).transfer(nonce, Address::ZERO, 1)).collect::<Vec<_>>());
+    let chain = node.produce(
+        &(0..10).map(|nonce| node.account(0).transfer(nonce, Address::ZERO, 1)).collect::<Vec<_>>(),
+    );
     let mut http = node.http().await;
-    let long = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"web3_sha3","params":["0x{}"]}}"#, "00".repeat(600));
+    let long = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"web3_sha3","params":["0x{}"]}}"#,
+        "00".repeat(600)
+    );
     let answer = http.post(&long).await;
     assert_eq!((answer.status, answer.json()["error"]["code"].clone()), (413, json!(-32007)));
     let mut http = node.http().await;
@@ -150,8 +158,12 @@ async fn heavy_calls_are_few_at_a_time_and_short() {
         calls.spawn(async move { client.error("eth_call", params).await });
     }
     let errors = calls.join_all().await;
-    let busy = errors.iter().filter(|error| error["message"].as_str().unwrap().contains("busy")).count();
-    let late = errors.iter().filter(|error| error["message"].as_str().unwrap().contains("timeout")).count();
+    let busy =
+        errors.iter().filter(|error| error["message"].as_str().unwrap().contains("busy")).count();
+    let late = errors
+        .iter()
+        .filter(|error| error["message"].as_str().unwrap().contains("timeout"))
+        .count();
     assert!(busy >= 1 && late >= 1 && busy + late == 6, "{errors:?}");
     assert!(errors.iter().all(|error| error["code"] == -32005), "{errors:?}");
     // Light calls do not wait behind them, and the lane recovers.

@@ -295,8 +295,7 @@ impl Account {
     fn set_code(&self, nonce: u64, authority: &Self, code: Address) -> Transaction {
         let authorization =
             Authorization { chain_id: U256::from(self.chain_id), address: code, nonce: 0 };
-        let signature =
-            authority.signer.sign_hash_sync(&authorization.signature_hash()).unwrap();
+        let signature = authority.signer.sign_hash_sync(&authorization.signature_hash()).unwrap();
         self.sign(TxEip7702 {
             chain_id: self.chain_id,
             nonce,

@@ -15,7 +15,10 @@ async fn a_transaction_goes_from_the_pool_into_a_block() {
     let mut http = node.http().await;
     let account = node.account(0);
     let sender = account.address();
-    let txs = [account.transfer(0, Address::repeat_byte(1), 5), account.transfer(1, Address::repeat_byte(1), 6)];
+    let txs = [
+        account.transfer(0, Address::repeat_byte(1), 5),
+        account.transfer(1, Address::repeat_byte(1), 6),
+    ];
     let gapped = account.transfer(3, Address::repeat_byte(1), 7);
     for tx in txs.iter().chain([&gapped]) {
         let hash = http.call("eth_sendRawTransaction", json!([raw(tx)])).await;
@@ -25,18 +28,30 @@ async fn a_transaction_goes_from_the_pool_into_a_block() {
     for null in ["blockHash", "blockNumber", "transactionIndex"] {
         assert_eq!(pending[null], Value::Null);
     }
-    assert_eq!(http.call("eth_getTransactionReceipt", json!([txs[0].tx_hash()])).await, Value::Null);
-    assert_eq!(http.call("eth_getRawTransactionByHash", json!([txs[0].tx_hash()])).await, raw(&txs[0]));
+    assert_eq!(
+        http.call("eth_getTransactionReceipt", json!([txs[0].tx_hash()])).await,
+        Value::Null
+    );
+    assert_eq!(
+        http.call("eth_getRawTransactionByHash", json!([txs[0].tx_hash()])).await,
+        raw(&txs[0])
+    );
     assert_eq!(http.call("eth_getTransactionCount", json!([sender, "latest"])).await, "0x0");
     assert_eq!(http.call("eth_getTransactionCount", json!([sender, "pending"])).await, "0x2");
-    assert_eq!(http.call("txpool_status", json!([])).await, json!({"pending": "0x2", "queued": "0x1"}));
+    assert_eq!(
+        http.call("txpool_status", json!([])).await,
+        json!({"pending": "0x2", "queued": "0x1"})
+    );
 
     let content = http.call("txpool_content", json!([])).await;
     let key = sender.to_checksum(None);
     assert_eq!(content["pending"][&key]["0"], pending);
     assert_eq!(content["queued"][&key]["3"]["hash"], json!(gapped.tx_hash()));
     let from = http.call("txpool_contentFrom", json!([sender])).await;
-    assert_eq!(from, json!({"pending": content["pending"][&key], "queued": content["queued"][&key]}));
+    assert_eq!(
+        from,
+        json!({"pending": content["pending"][&key], "queued": content["queued"][&key]})
+    );
     let nobody = http.call("txpool_contentFrom", json!([Address::ZERO])).await;
     assert_eq!(nobody, json!({"pending": {}, "queued": {}}));
     let inspect = http.call("txpool_inspect", json!([])).await;
@@ -48,7 +63,10 @@ async fn a_transaction_goes_from_the_pool_into_a_block() {
     let receipt = http.call("eth_getTransactionReceipt", json!([txs[1].tx_hash()])).await;
     assert_eq!((&receipt["status"], &receipt["transactionIndex"]), (&json!("0x1"), &json!("0x2")));
     assert_eq!(http.call("eth_getTransactionCount", json!([sender, "latest"])).await, "0x2");
-    assert_eq!(http.call("txpool_status", json!([])).await, json!({"pending": "0x0", "queued": "0x1"}));
+    assert_eq!(
+        http.call("txpool_status", json!([])).await,
+        json!({"pending": "0x0", "queued": "0x1"})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

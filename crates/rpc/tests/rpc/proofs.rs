@@ -19,7 +19,9 @@ fn verify(proof: &Value, root: B256) {
         storage_root: serde_json::from_value(proof["storageHash"].clone()).unwrap(),
         code_hash: serde_json::from_value(proof["codeHash"].clone()).unwrap(),
     };
-    let exists = account.nonce > 0 || !account.balance.is_zero() || account.code_hash != alloy_consensus::constants::KECCAK_EMPTY;
+    let exists = account.nonce > 0
+        || !account.balance.is_zero()
+        || account.code_hash != alloy_consensus::constants::KECCAK_EMPTY;
     let expected = exists.then(|| alloy_rlp::encode(account));
     let path = Nibbles::unpack(keccak256(address));
     verify_proof(root, path, expected, &nodes(&proof["accountProof"])).unwrap();

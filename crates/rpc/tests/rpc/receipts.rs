@@ -7,14 +7,8 @@ use serde_json::{Value, json};
 use crate::node::{Node, attributes, config};
 
 /// What only rollups have in receipts.
-const L1_FIELDS: [&str; 6] = [
-    "l1GasPrice",
-    "l1GasUsed",
-    "l1Fee",
-    "l1BaseFeeScalar",
-    "l1BlobBaseFee",
-    "l1BlobBaseFeeScalar",
-];
+const L1_FIELDS: [&str; 6] =
+    ["l1GasPrice", "l1GasUsed", "l1Fee", "l1BaseFeeScalar", "l1BlobBaseFee", "l1BlobBaseFeeScalar"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn receipts_agree_with_the_block_and_parse_as_the_library_type() {
@@ -45,13 +39,18 @@ async fn receipts_agree_with_the_block_and_parse_as_the_library_type() {
             }
         }
         assert_eq!(gas, block.gas_used);
-        let bloom = http.call("eth_getBlockByHash", json!([block.hash()])).await["logsBloom"].take();
+        let bloom =
+            http.call("eth_getBlockByHash", json!([block.hash()])).await["logsBloom"].take();
         assert_eq!(bloom, json!(block.logs_bloom));
     }
-    let created = http.call("eth_getTransactionReceipt", json!([chain.first.body().transactions[1].tx_hash()])).await;
+    let created = http
+        .call("eth_getTransactionReceipt", json!([chain.first.body().transactions[1].tx_hash()]))
+        .await;
     assert_eq!(created["contractAddress"], json!(chain.contract));
     assert_eq!(created["to"], Value::Null);
-    let failed = http.call("eth_getTransactionReceipt", json!([chain.third.body().transactions[2].tx_hash()])).await;
+    let failed = http
+        .call("eth_getTransactionReceipt", json!([chain.third.body().transactions[2].tx_hash()]))
+        .await;
     assert_eq!(failed["status"], "0x0");
     assert_eq!(http.call("eth_getBlockReceipts", json!(["0x99"])).await, Value::Null);
     assert_eq!(http.call("eth_getBlockReceipts", json!(["0x0"])).await, json!([]));
@@ -65,7 +64,8 @@ async fn fees_come_from_the_attributes_of_the_block() {
     let receipt = http.call("eth_getTransactionReceipt", json!([tx.tx_hash()])).await;
     let usage = da_usage(&alloy_eips::eip2718::Encodable2718::encoded_2718(tx));
     // 16 * 1368 * 7 gwei + 810949 * 3 wei, for each millionth of a byte; the transaction is small.
-    let price = U256::from(16u64 * 1_368) * U256::from(7_000_000_000u64) + U256::from(3u64 * 810_949);
+    let price =
+        U256::from(16u64 * 1_368) * U256::from(7_000_000_000u64) + U256::from(3u64 * 810_949);
     assert_eq!(usage, 100);
     let fee = price * U256::from(100) / U256::from(1_000_000);
     assert_eq!(receipt["l1Fee"], format!("{fee:#x}"));
@@ -104,7 +104,8 @@ async fn deposits_pay_nothing_and_show_their_nonce() {
 async fn the_operator_fee_shows_when_it_is_charged() {
     let node = Node::start().await;
     let tx = node.account(0).transfer(0, Address::repeat_byte(9), 1);
-    let mut attributes = attributes(node.engine.spec(), &node.latest(), &[tx.clone()], 0);
+    let mut attributes =
+        attributes(node.engine.spec(), &node.latest(), std::slice::from_ref(&tx), 0);
     let transactions = attributes.transactions.as_mut().unwrap();
     let deposit = phala_primitives::decode_transaction(&transactions[0]).unwrap();
     let mut l1 =
@@ -125,7 +126,7 @@ async fn before_jovian_there_is_no_footprint() {
     let spec = ChainSpec::dev().with_profile(Profile::Isthmus);
     let node = Node::with_config(spec, config(RpcLimits::default())).await;
     let tx = node.account(0).transfer(0, Address::repeat_byte(9), 1);
-    node.produce(&[tx.clone()]);
+    node.produce(std::slice::from_ref(&tx));
     let mut http = node.http().await;
     let receipt = http.call("eth_getTransactionReceipt", json!([tx.tx_hash()])).await;
     for field in L1_FIELDS {

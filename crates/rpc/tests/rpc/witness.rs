@@ -45,7 +45,8 @@ async fn blocks_execute_from_their_witness_alone() {
     for pair in blocks.windows(2) {
         let json = http.call("debug_executionWitness", json!([pair[1].hash()])).await;
         execute(node.engine.spec(), &pair[0], &pair[1], &json);
-        let by_number = http.call("debug_executionWitness", json!([format!("{:#x}", pair[1].number)])).await;
+        let by_number =
+            http.call("debug_executionWitness", json!([format!("{:#x}", pair[1].number)])).await;
         assert_eq!(by_number["headers"], json["headers"]);
     }
     assert_eq!(http.error("debug_executionWitness", json!(["0x0"])).await["code"], -32602);
@@ -59,7 +60,9 @@ async fn a_witness_has_the_siblings_of_what_is_deleted() {
     let account = node.account(0);
     // For each word of calldata: SSTORE(word >> 128, its low 128 bits).
     let runtime = hex!("5f5b803614601d5780358060801c9060801b60801c90556020016001565b00");
-    let init = [&[0x60, runtime.len() as u8, 0x80, 0x60, 0x09, 0x5f, 0x39, 0x5f, 0xf3][..], &runtime].concat();
+    let init =
+        [&[0x60, runtime.len() as u8, 0x80, 0x60, 0x09, 0x5f, 0x39, 0x5f, 0xf3][..], &runtime]
+            .concat();
     let contract = account.address().create(0);
     let words = |slots: std::ops::Range<u64>, value: u64| -> Vec<u8> {
         let word = |slot| (U256::from(slot) << 128_usize) | U256::from(value);
