@@ -52,7 +52,11 @@ impl Tuning {
 
     pub(super) fn database(&self) -> Options {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut options = Options::default();
+        // What is not flushed is in the log, or will be derived again: closing needs no flush, and
+        // on a busy disk a flush would take longer than a stop may.
+        let mut options = Options::default()
+            .get_options_from_string("avoid_flush_during_shutdown=true")
+            .expect("the linked RocksDB has this option");
         options.create_if_missing(!self.must_exist);
         options.create_missing_column_families(true);
         options.set_paranoid_checks(true);
