@@ -63,8 +63,12 @@ fn every_accepted_transaction_has_a_receipt_and_the_chain_can_be_imported() {
     let datadir = format!("--datadir={}", folder.path().join("original").display());
     let load = Load::from_env();
     let transactions = sign(load.per_second * load.seconds);
-    let node =
-        NodeProcess::dev([&datadir, "--txpool.max-account-slots=10000", "--dev.block-time=1s"]);
+    let node = NodeProcess::dev([
+        &datadir,
+        "--txpool.max-account-slots=10000",
+        "--dev.block-time=1s",
+        "--log.filter=info,phala_node_lib=debug",
+    ]);
     let rpc = node.rpc();
     let took = send(&rpc, &transactions, load.per_second);
     println!("{} transactions sent in {took:.1?}", transactions.len());

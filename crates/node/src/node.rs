@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc, thread};
+use std::{net::SocketAddr, sync::Arc, thread, time::Instant};
 
 use phala_engine::{Engine, EngineConfig};
 use phala_rpc::{RpcHandle, RpcHandles, RpcServer};
@@ -136,26 +136,44 @@ impl Node {
     /// Stops all parts, the newest first, and closes the store.
     pub async fn stop(self) -> Result<(), NodeError> {
         self.health.raise(Cause::ShuttingDown, "asked to stop");
+        let mut steps = StopSteps(Instant::now());
         // Blocking work goes to a plain thread, so that open requests can still be answered.
         let producer = self.producer;
         join(tokio::task::spawn_blocking(move || drop(producer))).await?;
+        steps.done("block production");
         self.rpc.stop().await;
+        steps.done("rpc");
         self.stop.send_replace(true);
         let (housekeeping, chain_events, pool) = (self.housekeeping, self.chain_events, self.pool);
         let (engine, store) = (self.engine, self.store);
         join(tokio::task::spawn_blocking(move || -> Result<(), NodeError> {
             drop(housekeeping);
             let _ = chain_events.join();
+            steps.done("housekeeping and chain events");
             if !pool.flush_journal() {
                 tracing::warn!("local transactions could not be written to the journal");
             }
             drop((pool, engine));
-            Ok(store.close()?)
+            steps.done("transaction pool and engine");
+            store.close()?;
+            drop(store);
+            steps.done("store");
+            Ok(())
         }))
         .await??;
         drop(self.monitor);
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Tells at debug level how long each step of a stop took.
+struct StopSteps(Instant);
+
+impl StopSteps {
+    fn done(&mut self, part: &'static str) {
+        tracing::debug!(part, elapsed = ?self.0.elapsed(), "stopped");
+        self.0 = Instant::now();
     }
 }
 
