@@ -3,7 +3,9 @@ use std::{borrow::Cow, io, net::SocketAddr, time::Duration};
 use alloy_primitives::{B256, Bytes, hex};
 use jsonrpsee::types::{
     ErrorObjectOwned,
-    error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, OVERSIZED_RESPONSE_CODE},
+    error::{
+        INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE, OVERSIZED_RESPONSE_CODE,
+    },
 };
 use op_revm::OpHaltReason;
 use phala_evm::InvalidReason;
@@ -129,6 +131,9 @@ pub(crate) enum RpcError {
     /// The pool refused the transaction.
     #[error("{0}")]
     Pool(PoolError),
+    /// Subscriptions need a connection that stays.
+    #[error("notifications not supported")]
+    NoNotifications,
     /// No filter of this id, or it expired.
     #[error("filter not found")]
     UnknownFilter,
@@ -184,6 +189,7 @@ impl RpcError {
             | Self::GasAllowance(_)
             | Self::Pool(_)
             | Self::UnknownFilter => CALL_FAILED_CODE,
+            Self::NoNotifications => METHOD_NOT_FOUND_CODE,
             Self::Pruned { .. } => PRUNED_CODE,
             Self::Reverted { .. } => REVERTED_CODE,
             Self::Limit { .. } | Self::Busy(_) | Self::Timeout(_) => LIMIT_CODE,

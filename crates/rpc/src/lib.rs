@@ -9,6 +9,7 @@ mod server;
 mod context;
 mod lanes;
 mod method;
+mod namespaces;
 mod params;
 
 mod debug;

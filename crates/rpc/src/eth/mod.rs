@@ -24,7 +24,9 @@ pub(crate) use call::execution_error;
 pub(crate) use fee::FeeOracle;
 pub(crate) use filter::Filters;
 pub(crate) use proof::proof_error;
-pub(crate) use subscription::register as register_subscriptions;
+pub(crate) use subscription::{
+    METHODS as SUBSCRIPTION_METHODS, register as register_subscriptions,
+};
 pub(crate) use transaction::raw_transaction;
 
 /// Every method but subscriptions.

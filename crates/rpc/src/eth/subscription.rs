@@ -19,11 +19,14 @@ use crate::{
 /// A subscriber that does not take a message in this time is cut off.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Served over WebSocket only.
+pub(crate) const METHODS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
+
 /// Adds `eth_subscribe` and `eth_unsubscribe`.
 pub(crate) fn register(module: &mut RpcModule<Context>) -> Result<(), ServerError> {
-    let name = "eth_subscribe";
+    let [name, unsubscribe] = METHODS;
     module
-        .register_subscription(name, "eth_subscription", "eth_unsubscribe", subscribe)
+        .register_subscription(name, "eth_subscription", unsubscribe, subscribe)
         .map_err(|_| ServerError::DuplicateMethod { name: name.to_owned() })?;
     Ok(())
 }

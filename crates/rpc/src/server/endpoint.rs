@@ -25,7 +25,7 @@ use super::{
     origins::Origins,
 };
 use crate::{
-    Context, JwtSecret, RpcError,
+    Context, JwtSecret, RpcError, eth,
     json::Json,
     method::{self, Method as RpcMethod, MethodTable},
 };
@@ -115,10 +115,13 @@ impl Endpoint {
             Ok(Err(_)) => return library::response::malformed().map(ResponseBody::Library),
             Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "request body took too long"),
         };
-        if let Some(call) = Call::parse(&body)
-            && let Some(method) = self.shared.methods.get(&call.method)
-        {
-            return self.run(method, &call).await;
+        if let Some(call) = Call::parse(&body) {
+            if let Some(method) = self.shared.methods.get(&call.method) {
+                return self.run(method, &call).await;
+            }
+            if eth::SUBSCRIPTION_METHODS.contains(&&*call.method) {
+                return json(error_body(call.id, RpcError::NoNotifications));
+            }
         }
         self.forward(Request::from_parts(parts, HttpBody::from(Vec::from(body)))).await
     }

@@ -3,44 +3,30 @@
 mod body;
 mod call;
 mod endpoint;
+mod library;
 mod listener;
 mod meter;
 mod origins;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use jsonrpsee::{
-    core::middleware::RpcServiceBuilder,
-    server::{
-        BatchRequestConfig, IdProvider, Methods, PingConfig, ServerBuilder, ServerConfig,
-        ServerHandle, StopHandle, stop_channel,
-    },
-    types::SubscriptionId,
-};
+use jsonrpsee::server::{Methods, ServerHandle, StopHandle, stop_channel};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tower::ServiceBuilder;
 
 use self::{
     endpoint::{Endpoint, EndpointConfig},
+    library::{AUTH_CONNECTIONS_MAX, LibraryMaker, ListenerLimits},
     listener::bind,
-    meter::{Meter, MeterLayer},
+    meter::Meter,
     origins::Origins,
 };
 use crate::{
     AuthConfig, Context, Namespace, NamespaceSet, RpcConfig, RpcHandles, RpcLimits, ServerError,
-    debug, engine, eth,
+    eth,
     method::{Method, MethodTable},
-    miner, net, txpool, web3,
+    namespaces::{auth_methods, public_methods},
 };
-
-/// Connections of the authenticated server: one consensus client, and tools of the operator.
-const AUTH_CONNECTIONS_MAX: usize = 64;
-
-/// Requests of the authenticated server: a payload as large as gossip allows, in hex, with room.
-const AUTH_REQUEST_BYTES_MAX: u32 = 64 << 20;
-
-/// Messages one WebSocket connection may have waiting; then its subscriptions wait.
-const WEBSOCKET_MESSAGES_MAX: u32 = 1_024;
 
 /// How long stopping waits for WebSocket connections to say goodbye.
 const STOP_GRACE: Duration = Duration::from_millis(1_200);
@@ -180,7 +166,7 @@ impl Starter {
             websocket: Some(Origins::Listed(Vec::new())),
             jwt_secret: Some(auth.jwt_secret),
         };
-        let places = Arc::new(Semaphore::new(AUTH_CONNECTIONS_MAX));
+        let places = Arc::new(Semaphore::new(AUTH_CONNECTIONS_MAX as usize));
         let limits = ListenerLimits::auth(&self.limits);
         self.serve("authrpc", listener, places, limits, &Origins::Listed(Vec::new()), endpoint)
     }
@@ -207,7 +193,7 @@ impl Starter {
         }
         let module = Methods::from(module);
         let meter = Arc::new(Meter::new(module.method_names()));
-        let library = library(limits, &meter);
+        let library = LibraryMaker::new(limits, &meter, module, self.stop.clone());
         let shared = Arc::new(EndpointConfig {
             context: Arc::clone(&self.context),
             methods,
@@ -218,16 +204,13 @@ impl Starter {
             request_bytes_max: limits.request_bytes_max,
             response_bytes_max: limits.response_bytes_max,
         });
-        let (stop, cors) = (self.stop.clone(), cors.cors());
-        let make = {
-            let stop = stop.clone();
-            move || {
-                let library = library.clone().build(module.clone(), stop.clone());
-                let endpoint = Endpoint { shared: Arc::clone(&shared), library: Arc::new(library) };
-                ServiceBuilder::new().option_layer(cors.clone()).service(endpoint)
-            }
+        let cors = cors.cors();
+        let make = move || {
+            let library = Arc::new(library.make());
+            let endpoint = Endpoint { shared: Arc::clone(&shared), library };
+            ServiceBuilder::new().option_layer(cors.clone()).service(endpoint)
         };
-        self.listeners.spawn(listener::serve(name, listener, places, stop, make));
+        self.listeners.spawn(listener::serve(name, listener, places, self.stop.clone(), make));
         tracing::info!(server = name, %addr, "rpc server started");
         Ok(addr)
     }
@@ -249,96 +232,4 @@ struct EndpointParts {
     serves_http: bool,
     websocket: Option<Origins>,
     jwt_secret: Option<crate::JwtSecret>,
-}
-
-/// What one connection may ask for.
-#[derive(Clone, Copy)]
-struct ListenerLimits {
-    connections_max: u32,
-    request_bytes_max: u32,
-    response_bytes_max: u32,
-    batch_len_max: u32,
-    subscriptions_max: u32,
-}
-
-impl ListenerLimits {
-    const fn public(limits: &RpcLimits) -> Self {
-        Self {
-            connections_max: limits.connections_max,
-            request_bytes_max: limits.request_bytes_max,
-            response_bytes_max: limits.response_bytes_max,
-            batch_len_max: limits.batch_len_max,
-            subscriptions_max: limits.subscriptions_max,
-        }
-    }
-
-    fn auth(limits: &RpcLimits) -> Self {
-        Self {
-            connections_max: AUTH_CONNECTIONS_MAX as u32,
-            request_bytes_max: AUTH_REQUEST_BYTES_MAX.max(limits.request_bytes_max),
-            ..Self::public(limits)
-        }
-    }
-}
-
-fn library(
-    limits: ListenerLimits,
-    meter: &Arc<Meter>,
-) -> jsonrpsee::server::TowerServiceBuilder<
-    tower::layer::util::Stack<MeterLayer, tower::layer::util::Identity>,
-    tower::layer::util::Identity,
-> {
-    let config = ServerConfig::builder()
-        // Connections are counted when they are accepted; here it is requests.
-        .max_connections(limits.connections_max)
-        .max_request_body_size(limits.request_bytes_max)
-        .max_response_body_size(limits.response_bytes_max)
-        .max_subscriptions_per_connection(limits.subscriptions_max)
-        .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_len_max))
-        .set_message_buffer_capacity(WEBSOCKET_MESSAGES_MAX)
-        .enable_ws_ping(PingConfig::new())
-        .set_id_provider(HexIds)
-        .build();
-    let meter = MeterLayer {
-        meter: Arc::clone(meter),
-        response_bytes_max: limits.response_bytes_max as usize,
-    };
-    ServerBuilder::with_config(config)
-        .set_rpc_middleware(RpcServiceBuilder::new().layer(meter))
-        .to_service_builder()
-}
-
-/// Subscription ids as Ethereum clients know them: hex, and too many to guess.
-#[derive(Debug)]
-struct HexIds;
-
-impl IdProvider for HexIds {
-    fn next_id(&self) -> SubscriptionId<'static> {
-        format!("{:#x}", rand::random::<u128>()).into()
-    }
-}
-
-fn public_methods(api: &NamespaceSet) -> Vec<Method> {
-    let mut methods = Vec::new();
-    for namespace in Namespace::ALL {
-        if !api.contains(namespace) {
-            continue;
-        }
-        match namespace {
-            Namespace::Eth => methods.extend(eth::methods()),
-            Namespace::Net => methods.extend(net::METHODS),
-            Namespace::Web3 => methods.extend(web3::METHODS),
-            Namespace::TxPool => methods.extend(txpool::METHODS),
-            Namespace::Debug => methods.extend(debug::methods()),
-            Namespace::Miner => methods.extend(miner::METHODS),
-            // The node has nothing to administer yet.
-            Namespace::Admin => {}
-        }
-    }
-    methods
-}
-
-fn auth_methods() -> Vec<Method> {
-    let eth = eth::methods().filter(|method| eth::FOR_CONSENSUS_CLIENTS.contains(&method.name));
-    engine::METHODS.iter().chain(miner::METHODS).copied().chain(eth).collect()
 }

@@ -13,6 +13,7 @@ mod cors;
 mod execution_apis;
 mod filters;
 mod limits;
+mod mutations;
 mod pool;
 mod proofs;
 mod receipts;
