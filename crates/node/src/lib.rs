@@ -6,6 +6,7 @@ pub mod config;
 mod data_dir;
 mod node;
 mod open;
+mod open_files;
 mod rpc_settings;
 
 mod chain_events;

@@ -5,7 +5,10 @@ use phala_chainspec::ChainSpec;
 use phala_primitives::EMPTY_STORAGE_ROOT;
 use phala_storage::{ChainIdentity, Mode, StorageError, Store, StoreConfig, kv::RocksConfig};
 
-use crate::{NodeError, command::genesis_hash::hash_genesis, config::Settings, data_dir::DataDir};
+use crate::{
+    NodeError, command::genesis_hash::hash_genesis, config::Settings, data_dir::DataDir,
+    open_files::raise_open_file_limit,
+};
 
 /// Accounts of a genesis whose state root is computed at every start; takes some 20 ms.
 const ACCOUNTS_HASHED_AT_START_MAX: usize = 4_096;
@@ -42,8 +45,24 @@ pub fn open_or_init(settings: &Settings) -> Result<Opened, NodeError> {
 
 /// Opens the store in `data`; an empty one gets the genesis.
 pub fn open_at(settings: &Settings, spec: ChainSpec, data: DataDir) -> Result<Opened, NodeError> {
+    create(spec, data, store_config(settings))
+}
+
+/// Opens a store that will be thrown away, which needs no ballast for a clean end.
+pub(crate) fn open_temporary(
+    settings: &Settings,
+    spec: ChainSpec,
+    data: DataDir,
+) -> Result<Opened, NodeError> {
+    let mut config = store_config(settings);
+    config.disk.ballast_bytes = 0;
+    create(spec, data, config)
+}
+
+fn create(spec: ChainSpec, data: DataDir, config: StoreConfig) -> Result<Opened, NodeError> {
     spec.ensure_startable()?;
-    let store = Store::create(&data.database(), store_config(settings))?;
+    raise_open_file_limit();
+    let store = Store::create(&data.database(), config)?;
     if store.is_initialised() {
         check_chain(&store, &spec)?;
     } else {

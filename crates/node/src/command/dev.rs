@@ -8,7 +8,7 @@ use crate::{
     data_dir::DataDir,
     dev::{ProducerConfig, Welcome, print_welcome},
     node::{Node, Role},
-    open::open_at,
+    open::{open_at, open_temporary},
     panic::abort_on_panic,
     shutdown::{limit_stop_time, wait_for_signal},
 };
@@ -31,11 +31,17 @@ pub(crate) fn dev(settings: &Settings) -> Result<(), NodeError> {
                 .map_err(NodeError::TemporaryDir)?,
         ),
     };
-    let data = match &temporary {
-        Some(folder) => DataDir::resolve(Some(folder.path()), &spec.name)?,
-        None => DataDir::resolve(settings.base.datadir.as_deref(), &spec.name)?,
+    let opened = match &temporary {
+        Some(folder) => {
+            let data = DataDir::resolve(Some(folder.path()), &spec.name)?;
+            open_temporary(settings, spec, data)?
+        }
+        None => {
+            let data = DataDir::resolve(settings.base.datadir.as_deref(), &spec.name)?;
+            open_at(settings, spec, data)?
+        }
     };
-    let opened = open_at(settings, spec, data.clone())?;
+    let data = opened.data.clone();
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let spec = Arc::clone(&opened.spec);
