@@ -1,6 +1,6 @@
 use alloy_primitives::{B256, U256};
 
-use crate::Account;
+use crate::{Account, NodeRef};
 
 /// What one block did to one account, with the value on both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +37,8 @@ pub struct StoredNode {
     pub state_mask: u16,
     /// Which of them are stored nodes themselves; a subset of `state_mask`.
     pub stored_mask: u16,
-    /// RLP reference of each existing child in order: a 33-byte string holding a hash
-    /// (`0xa0 ++ hash`), or the child's own RLP when that is shorter than 32 bytes.
-    pub refs: Vec<Vec<u8>>,
+    /// Reference of each existing child in order.
+    pub refs: Vec<NodeRef>,
 }
 
 /// Change of one stored trie node by one block.

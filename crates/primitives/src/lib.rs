@@ -3,6 +3,7 @@
 mod account;
 mod block;
 mod changes;
+mod node_ref;
 mod sender_cache;
 mod transaction;
 
@@ -11,5 +12,6 @@ pub use block::{
     Block, BlockBody, BlockRef, Header, Heads, RecoveredBlock, SealedBlock, SealedHeader,
 };
 pub use changes::{AccountDiff, SlotDiff, StoredNode, TrieNodeDiff};
+pub use node_ref::NodeRef;
 pub use sender_cache::SenderCache;
 pub use transaction::{Receipt, RecoveredTx, Transaction, TransactionError, decode_transaction};

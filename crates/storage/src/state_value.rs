@@ -1,7 +1,7 @@
 //! Values of the flat state families: accounts, slots, stored trie nodes.
 
 use alloy_primitives::{B256, U256};
-use phala_primitives::{Account, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT, StoredNode};
+use phala_primitives::{Account, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT, NodeRef, StoredNode};
 
 use crate::wire::{Damaged, Reader, Wire, put_varint, put_word};
 
@@ -114,18 +114,11 @@ pub(crate) fn put_ref(out: &mut Vec<u8>, reference: &[u8]) {
     }
 }
 
-pub(crate) fn read_ref(reader: &mut Reader<'_>) -> Wire<Vec<u8>> {
+pub(crate) fn read_ref(reader: &mut Reader<'_>) -> Wire<NodeRef> {
     let len = reader.byte()?;
     match len {
-        0 => Err(Damaged),
-        HASH_REF_LEN => {
-            let mut reference = Vec::with_capacity(33);
-            reference.push(HASH_REF_HEAD);
-            reference.extend_from_slice(reader.bytes(32)?);
-            Ok(reference)
-        }
-        1..HASH_REF_LEN => Ok(reader.bytes(usize::from(len))?.to_vec()),
-        _ => Err(Damaged),
+        HASH_REF_LEN => Ok(NodeRef::of_hash(B256::from_slice(reader.bytes(32)?))),
+        _ => NodeRef::from_rlp(reader.bytes(usize::from(len))?).ok_or(Damaged),
     }
 }
 
@@ -160,7 +153,7 @@ pub(crate) fn decode_partial_node(value: &[u8]) -> Wire<StoredNode> {
     for _ in 0..node.state_mask.count_ones() {
         if reader.0.first() == Some(&0) {
             reader.byte()?;
-            node.refs.push(Vec::new());
+            node.refs.push(NodeRef::NONE);
         } else {
             node.refs.push(read_ref(&mut reader)?);
         }
@@ -189,10 +182,7 @@ mod tests {
         let cases = [
             (account(0, 0, false, false), "0000".to_owned()),
             (account(300, 0x1234, false, false), "08ac021234".to_owned()),
-            (
-                account(1, 0, true, true),
-                format!("0301{}{}", "c0".repeat(32), "50".repeat(32)),
-            ),
+            (account(1, 0, true, true), format!("0301{}{}", "c0".repeat(32), "50".repeat(32))),
         ];
         for (account, golden) in cases {
             let mut out = Vec::new();
@@ -214,7 +204,9 @@ mod tests {
             leaf_count: 200,
             state_mask: 0x8001,
             stored_mask: 0x0001,
-            refs: vec![hash_ref, vec![0xc2, 0x20, 0x01]],
+            refs: [&hash_ref[..], &[0xc2, 0x20, 0x01]]
+                .map(|rlp| NodeRef::from_rlp(rlp).expect("a reference"))
+                .to_vec(),
         };
         let mut out = Vec::new();
         put_node(&mut out, &node);

@@ -5,7 +5,8 @@
 //! branch that large has a prefix only where somebody has ground keys; it is rebuilt as well, or
 //! refused when that is too much work.
 
-use phala_primitives::StoredNode;
+use alloy_primitives::B256;
+use phala_primitives::{NodeRef, StoredNode};
 
 use crate::record::child_ref;
 use crate::state_value::HASH_REF_HEAD;
@@ -36,7 +37,10 @@ pub(crate) fn entries(
         let new = after.filter(|_| is).and_then(|node| child_ref(node, u32::from(child)));
         match (was, is) {
             (true, _) if old != new => {
-                entries.push((child, old.map_or_else(|| EMPTY.to_vec(), stored_ref)));
+                entries.push((
+                    child,
+                    old.map_or_else(|| EMPTY.to_vec(), |reference| stored_ref(reference)),
+                ));
             }
             (false, true) if new.is_some() => entries.push((child, NOT_RECORDED.to_vec())),
             _ => {}
@@ -53,12 +57,11 @@ pub(crate) fn stored_ref(reference: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The reverse of [`stored_ref`].
-pub(crate) fn loaded_ref(value: &[u8]) -> Vec<u8> {
-    if value.len() == 32 {
-        [&[HASH_REF_HEAD], value].concat()
-    } else {
-        value.to_vec()
+/// The reverse of [`stored_ref`]; `None` if the value is damaged.
+pub(crate) fn loaded_ref(value: &[u8]) -> Option<NodeRef> {
+    match B256::try_from(value) {
+        Ok(hash) => Some(NodeRef::of_hash(hash)),
+        Err(_) => NodeRef::from_rlp(value),
     }
 }
 
@@ -66,8 +69,8 @@ pub(crate) fn loaded_ref(value: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn hash_ref(byte: u8) -> Vec<u8> {
-        loaded_ref(&[byte; 32])
+    fn hash_ref(byte: u8) -> NodeRef {
+        loaded_ref(&[byte; 32]).expect("a hash")
     }
 
     fn node(leaf_count: u64, refs: &[(u32, u8)]) -> StoredNode {
@@ -99,10 +102,7 @@ mod tests {
             [(1, NOT_RECORDED.to_vec()), (2, NOT_RECORDED.to_vec())]
         );
         assert_eq!(entries(None, Some(&large)).len(), 2);
-        assert_eq!(
-            entries(Some(&large), Some(&small)),
-            [(1, vec![5; 32]), (2, vec![2; 32])]
-        );
+        assert_eq!(entries(Some(&large), Some(&small)), [(1, vec![5; 32]), (2, vec![2; 32])]);
         assert_eq!(entries(Some(&large), None).len(), 2);
         let prefixed = StoredNode { prefix: vec![3], ..large.clone() };
         assert_eq!(entries(Some(&large), Some(&prefixed)).len(), 2);

@@ -1,12 +1,11 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use alloy_primitives::B256;
-use phala_primitives::StoredNode;
+use phala_primitives::{NodeRef, StoredNode};
 
 use crate::{
     cache::NodeId,
     nibbles::{self, KEY_NIBBLES},
-    node_ref::NodeRef,
     node_rlp::{self, BranchEncoder},
 };
 
@@ -72,12 +71,11 @@ impl Branch {
             && children >= 2
             && children == stored.refs.len()
             && stored.stored_mask & !stored.state_mask == 0
-            && stored.leaf_count >= children as u64;
+            && stored.leaf_count >= children as u64
+            && stored.refs.iter().all(|node| *node != NodeRef::NONE);
         if !is_valid {
             return None;
         }
-        let nodes: Option<Box<[_]>> =
-            stored.refs.iter().map(|rlp| NodeRef::from_rlp(rlp)).collect();
         Some(Self {
             key: nibbles::pack(&[path, &stored.prefix].concat()),
             from: path.len() as u8,
@@ -85,7 +83,7 @@ impl Branch {
             mask: stored.state_mask,
             stored: stored.stored_mask,
             leaves: stored.leaf_count,
-            nodes: nodes?,
+            nodes: stored.refs.as_slice().into(),
             links: (0..children).map(|_| AtomicU64::new(NodeId::NONE.get())).collect(),
         })
     }
@@ -97,7 +95,7 @@ impl Branch {
             leaf_count: self.leaves,
             state_mask: self.mask,
             stored_mask: self.stored,
-            refs: self.nodes.iter().map(|node| node.to_rlp()).collect(),
+            refs: self.nodes.to_vec(),
         }
     }
 
@@ -201,11 +199,7 @@ mod tests {
             leaf_count: 100,
             state_mask: 0b1000_0000_0000_0101,
             stored_mask: 0b100,
-            refs: vec![
-                NodeRef::of(&[7; 40]).to_rlp(),
-                vec![0xc1, 5],
-                NodeRef::of(&[9; 40]).to_rlp(),
-            ],
+            refs: vec![NodeRef::of(&[7; 40]), NodeRef::of(&[0xc1, 5]), NodeRef::of(&[9; 40])],
         }
     }
 
@@ -228,7 +222,7 @@ mod tests {
             |node| node.prefix = vec![0; 62],
             |node| node.state_mask = 0b101,
             |node| node.stored_mask = 0b10,
-            |node| node.refs[0] = vec![0x80],
+            |node| node.refs[0] = NodeRef::NONE,
             |node| node.refs.clear(),
             |node| node.leaf_count = 2,
             |node| {

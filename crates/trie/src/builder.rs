@@ -1,10 +1,9 @@
 use alloy_primitives::B256;
-use phala_primitives::{EMPTY_STORAGE_ROOT, StoredNode};
+use phala_primitives::{EMPTY_STORAGE_ROOT, NodeRef, StoredNode};
 
 use crate::{
     SourceError, TrieError,
     nibbles::{self, KEY_NIBBLES},
-    node_ref::NodeRef,
     node_rlp::{self, BranchEncoder},
     page::PAGE_LEAVES,
 };
@@ -191,7 +190,7 @@ impl OpenBranch {
             leaf_count: self.leaves,
             state_mask: self.mask,
             stored_mask: self.stored,
-            refs: self.children().iter().map(|node| node.to_rlp()).collect(),
+            refs: self.children().to_vec(),
         }
     }
 }

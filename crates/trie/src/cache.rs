@@ -6,10 +6,11 @@ use std::{
     },
 };
 
+use phala_primitives::NodeRef;
+
 use crate::{
     branch::Branch,
     node_buffers::{self, NodeBuffers},
-    node_ref::NodeRef,
     page::Page,
 };
 

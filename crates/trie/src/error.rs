@@ -1,6 +1,7 @@
 use std::fmt;
 
 use alloy_primitives::B256;
+use phala_primitives::NodeRef;
 
 /// What went wrong where the trie reads its data: an I/O error, never a statement about a block.
 #[derive(Debug, thiserror::Error)]
@@ -86,10 +87,10 @@ pub enum Defect {
     /// What was read does not hash to the reference its parent holds.
     #[error("hashes to {found}, expected {expected}")]
     WrongHash {
-        /// The reference held by the parent, as hex of its RLP, or the root.
-        expected: Reference,
+        /// The reference held by the parent, or the root.
+        expected: NodeRef,
         /// What the data give.
-        found: Reference,
+        found: NodeRef,
     },
     /// More leaves under an unstored node than a page can hold.
     #[error("more than {limit} leaves without a stored node")]
@@ -111,22 +112,6 @@ pub enum Defect {
     /// The flat state returned keys out of order or outside of the range asked for.
     #[error("leaf {0} is out of order or out of range")]
     WrongLeaf(B256),
-}
-
-/// RLP reference of a node, for messages.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Reference(pub(crate) Vec<u8>);
-
-impl fmt::Debug for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", alloy_primitives::hex::encode_prefixed(&self.0))
-    }
 }
 
 struct Trie<'a>(&'a Option<B256>);

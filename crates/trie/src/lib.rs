@@ -22,7 +22,6 @@ mod load;
 mod nibbles;
 mod node_buffers;
 mod node_diff;
-mod node_ref;
 mod node_rlp;
 mod page;
 mod page_draft;
@@ -30,7 +29,7 @@ mod parallel;
 mod scratch;
 mod update;
 
-pub use error::{Defect, Reference, SourceError, TrieError};
+pub use error::{Defect, SourceError, TrieError};
 pub use memory_source::MemorySource;
 pub use proof::{AccountProof, SlotProof, account_proof};
 pub use source::TrieSource;

@@ -7,12 +7,13 @@ use std::{
 };
 
 use alloy_primitives::B256;
+use phala_primitives::NodeRef;
 
 use crate::{
     TrieError,
     branch::Branch,
     cache::{Cache, Node, NodeId},
-    error::{Defect, Reference},
+    error::Defect,
     leaves::Leaves,
     nibbles,
     page::{Entry, Leaf, Origin, PAGE_LEAVES, Page, Values},
@@ -43,10 +44,8 @@ impl<L: Leaves> Loader<'_, L> {
             }
         };
         if found.root() != root {
-            let defect = Defect::WrongHash {
-                expected: Reference(root.to_vec()),
-                found: Reference(found.root().to_vec()),
-            };
+            let (expected, found) = (NodeRef::of_hash(root), NodeRef::of_hash(found.root()));
+            let defect = Defect::WrongHash { expected, found };
             return Err(self.corrupt(Vec::new(), defect));
         }
         Ok((node.clone(), self.cache.insert(node)))
@@ -75,7 +74,7 @@ impl<L: Leaves> Loader<'_, L> {
             (Node::Page(Arc::new(page)), found)
         };
         if found != child.node {
-            let defect = Defect::WrongHash { expected: child.node.into(), found: found.into() };
+            let defect = Defect::WrongHash { expected: child.node, found };
             return Err(self.corrupt(nibbles::unpack(&key, 0..from), defect));
         }
         branch.set_link(nibble, self.cache.insert(node.clone()));

@@ -1,4 +1,4 @@
-use crate::node_ref::NodeRef;
+use phala_primitives::NodeRef;
 
 /// Capacities are multiples of this many references.
 const STEP: usize = 16;

@@ -1,17 +1,17 @@
 //! RLP of trie nodes, written by hand because hashing them is what a state root costs.
 
 use alloy_primitives::{B256, U256};
-use phala_primitives::Account;
+use phala_primitives::{Account, NodeRef};
 
-use crate::{
-    nibbles,
-    node_ref::{HASH_PREFIX, NodeRef},
-};
+use crate::nibbles;
 
 /// Flag in the first nibble of a compact path: the node is a leaf.
 const LEAF: u8 = 0x20;
 /// Flag in the first nibble of a compact path: its length is odd.
 const ODD: u8 = 0x10;
+
+/// First byte of an RLP string of 32 bytes.
+const HASH_HEAD: u8 = 0xa0;
 
 /// Largest branch: a list header of 3 bytes, sixteen hashes, and no value.
 const BRANCH_MAX: usize = 3 + 16 * 33 + 1;
@@ -36,13 +36,8 @@ impl BranchEncoder {
     #[inline]
     pub(crate) fn push(&mut self, nibble: u8, child: &NodeRef) {
         self.skip_to(nibble);
-        if child.is_hash() {
-            self.rlp[self.len] = HASH_PREFIX;
-            self.len += 1;
-        }
-        let payload = child.payload();
-        self.rlp[self.len..self.len + payload.len()].copy_from_slice(payload);
-        self.len += payload.len();
+        self.rlp[self.len..self.len + child.len()].copy_from_slice(child);
+        self.len += child.len();
         self.children += 1;
     }
 
@@ -94,12 +89,9 @@ pub(crate) fn extension(key: &B256, from: usize, to: usize, child: &NodeRef, out
     }
     let compact = &compact[..len];
     out.clear();
-    list_header(string_len(compact) + child.rlp_len(), out);
+    list_header(string_len(compact) + child.len(), out);
     string(compact, out);
-    if child.is_hash() {
-        out.push(HASH_PREFIX);
-    }
-    out.extend_from_slice(child.payload());
+    out.extend_from_slice(child);
 }
 
 /// Writes the leaf of `key` whose path begins at nibble `from`.
@@ -126,7 +118,7 @@ pub(crate) fn account(account: &Account, out: &mut Vec<u8>) {
     string(nonce, out);
     string(balance, out);
     for hash in [&account.storage_root, &account.code_hash] {
-        out.push(HASH_PREFIX);
+        out.push(HASH_HEAD);
         out.extend_from_slice(hash.as_slice());
     }
 }
@@ -218,7 +210,7 @@ mod tests {
                 for to in from + 1..64 {
                     extension(&key(), from, to, &child, &mut out);
                     let path = Nibbles::from_nibbles(nibbles::unpack(&key(), from..to));
-                    let child = RlpNode::from_raw(&child.to_rlp()).expect("a reference");
+                    let child = RlpNode::from_raw(&child).expect("a reference");
                     assert_eq!(out, encode(ExtensionNode::new(path, child)));
                 }
             }
@@ -237,7 +229,7 @@ mod tests {
                         _ => NodeRef::of(&[nibble; 40]),
                     };
                     ours.push(nibble, &child);
-                    stack.push(RlpNode::from_raw(&child.to_rlp()).expect("a reference"));
+                    stack.push(RlpNode::from_raw(&child).expect("a reference"));
                 }
                 let theirs = BranchNode::new(stack, TrieMask::new(mask));
                 assert_eq!(ours.finish(), encode(theirs));

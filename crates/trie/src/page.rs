@@ -4,12 +4,12 @@ use std::sync::{
 };
 
 use alloy_primitives::B256;
+use phala_primitives::NodeRef;
 
 use crate::{
     TrieError,
     cache::NodeId,
     nibbles,
-    node_ref::NodeRef,
     node_rlp::{self, BranchEncoder},
     page_draft::Draft,
     scratch::Scratch,

@@ -1,6 +1,7 @@
+use phala_primitives::NodeRef;
+
 use crate::{
     TrieError, nibbles, node_buffers,
-    node_ref::NodeRef,
     node_rlp::{self, BranchEncoder},
     page::{Entry, Origin, PAGE_LEAVES, Page, PageBranch, Shape, Values, extended},
     scratch::Scratch,

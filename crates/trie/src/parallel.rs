@@ -3,6 +3,9 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 /// Changed keys from which work is worth being split over threads.
 pub(crate) const KEYS_MIN: usize = 64;
 
+/// The same below the top of a trie, where the sixteen parts of the top are at work already.
+pub(crate) const NESTED_KEYS_MIN: usize = 512;
+
 /// Side results that are collected apart by each thread.
 pub(crate) trait Merge: Default + Send {
     fn merge(&mut self, other: Self);

@@ -1,16 +1,14 @@
 use std::ops::ControlFlow;
 
 use alloy_primitives::{B256, Bytes, U256};
-use phala_primitives::{Account, EMPTY_STORAGE_ROOT};
+use phala_primitives::{Account, EMPTY_STORAGE_ROOT, NodeRef};
 
 use crate::{
     TrieError, TrieSource,
     branch::Branch,
     builder::{TrieBuilder, Visitor},
-    error::{Defect, Reference},
-    nibbles,
-    node_ref::NodeRef,
-    node_rlp,
+    error::Defect,
+    nibbles, node_rlp,
 };
 
 /// What EIP-1186 says about one account: that it is in the state as given, or not in it.
@@ -227,8 +225,7 @@ impl Walk<'_> {
         if found.root() == root {
             return Ok(());
         }
-        let expected = Reference(root.to_vec());
-        let found = Reference(found.root().to_vec());
+        let (expected, found) = (NodeRef::of_hash(root), NodeRef::of_hash(found.root()));
         Err(self.corrupt(0, Defect::WrongHash { expected, found }))
     }
 
@@ -236,7 +233,7 @@ impl Walk<'_> {
         if found == expected {
             return Ok(());
         }
-        let defect = Defect::WrongHash { expected: expected.into(), found: found.into() };
+        let defect = Defect::WrongHash { expected, found };
         Err(self.corrupt(from, defect))
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use phala_primitives::{EMPTY_STORAGE_ROOT, StoredNode};
+use phala_primitives::{EMPTY_STORAGE_ROOT, NodeRef, StoredNode};
 
 use crate::{
     TrieError,
@@ -13,9 +13,7 @@ use crate::{
     cache::{Cache, Node, NodeId},
     leaves::Leaves,
     load::Loader,
-    nibbles,
-    node_ref::NodeRef,
-    node_rlp,
+    nibbles, node_rlp,
     page::{Entry, Leaf, Origin, PAGE_LEAVES, Page, Values},
     parallel,
     scratch::Scratch,
@@ -262,7 +260,8 @@ impl<'a, L: Leaves> Update<'a, L> {
         effects: &mut Effects,
     ) -> Result<Outcome, TrieError> {
         let groups = by_nibble(changes, branch.at());
-        let is_parallel = changes.len() >= parallel::KEYS_MIN;
+        let keys_min = if from == 0 { parallel::KEYS_MIN } else { parallel::NESTED_KEYS_MIN };
+        let is_parallel = changes.len() >= keys_min;
         let outcomes = parallel::each(groups, is_parallel, effects, |(nibble, group), effects| {
             let from = branch.at() + 1;
             let outcome = if branch.slot(nibble).is_some() {

@@ -5,7 +5,7 @@ mod support;
 use std::ops::ControlFlow;
 
 use alloy_primitives::{B256, U256, keccak256};
-use phala_primitives::{Account, AccountDiff, SlotDiff, StoredNode};
+use phala_primitives::{Account, AccountDiff, NodeRef, SlotDiff, StoredNode};
 use phala_trie::{
     Defect, MemorySource, SourceError, StateTrie, TrieConfig, TrieError, TrieSource, account_proof,
 };
@@ -75,15 +75,17 @@ fn every_damaged_node_is_noticed() {
     let (world, owner) = world();
     let nodes: Vec<_> = world.source.all_nodes().map(|(key, node)| (key.clone(), node)).collect();
     let ways: [fn(&mut StoredNode); 9] = [
-        |node| node.refs[0][7] ^= 1,
-        |node| node.refs[0].truncate(20),
-        |node| drop(node.refs.pop()),
+        |node| node.refs[0] = NodeRef::of(&[&node.refs[0][..], &[1]].concat()),
+        |node| node.refs[0] = NodeRef::NONE,
+        |node| {
+            node.refs.pop();
+        },
         |node| node.refs.swap(0, 1),
         |node| node.state_mask ^= 1 << 15,
         |node| node.state_mask = 0,
         |node| node.prefix.push(3),
         |node| node.prefix = vec![200; 70],
-        |node| node.refs[0] = vec![0xc8, 1, 2, 3, 4, 5, 6, 7, 8],
+        |node| node.refs[0] = NodeRef::of(&[0xc8, 1, 2, 3, 4, 5, 6, 7, 8]),
     ];
     for way in ways {
         for _ in 0..6 {

@@ -1,6 +1,7 @@
 use alloy_primitives::B256;
 use phala_primitives::{
-    Account, AccountDiff, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT, SlotDiff, StoredNode, TrieNodeDiff,
+    Account, AccountDiff, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT, NodeRef, SlotDiff, StoredNode,
+    TrieNodeDiff,
 };
 
 use super::BlockDiff;
@@ -48,7 +49,7 @@ pub(crate) struct NodePatch {
     /// Children whose reference is new; those of the others are the parent's.
     pub(crate) changed_mask: u16,
     /// The new references, in order.
-    pub(crate) refs: Vec<Vec<u8>>,
+    pub(crate) refs: Vec<NodeRef>,
 }
 
 impl NodePatch {
@@ -56,9 +57,9 @@ impl NodePatch {
         let mut changed_mask = 0;
         let mut refs = Vec::new();
         for (child, reference) in children(after) {
-            if before.and_then(|node| child_ref(node, child)) != Some(reference.as_slice()) {
+            if before.and_then(|node| child_ref(node, child)) != Some(reference) {
                 changed_mask |= 1 << child;
-                refs.push(reference.clone());
+                refs.push(*reference);
             }
         }
         let head = StoredNode { refs: Vec::new(), ..after.clone() };
@@ -80,11 +81,11 @@ impl NodePatch {
                 continue;
             }
             node.refs.push(if self.changed_mask & 1 << child != 0 {
-                new.next().ok_or(Damaged)?.clone()
+                *new.next().ok_or(Damaged)?
             } else {
                 match before.and_then(|node| child_ref(node, child)) {
-                    Some(reference) => reference.to_vec(),
-                    None if lenient => Vec::new(),
+                    Some(reference) => *reference,
+                    None if lenient => NodeRef::NONE,
                     None => return Err(Damaged),
                 }
             });
@@ -94,17 +95,17 @@ impl NodePatch {
 }
 
 /// Children of a node with their references.
-pub(crate) fn children(node: &StoredNode) -> impl Iterator<Item = (u32, &Vec<u8>)> {
+pub(crate) fn children(node: &StoredNode) -> impl Iterator<Item = (u32, &NodeRef)> {
     (0..16).filter(|child| node.state_mask & 1 << child != 0).zip(&node.refs)
 }
 
 /// Reference of one child.
-pub(crate) fn child_ref(node: &StoredNode, child: u32) -> Option<&[u8]> {
+pub(crate) fn child_ref(node: &StoredNode, child: u32) -> Option<&NodeRef> {
     if node.state_mask & 1 << child == 0 {
         return None;
     }
     let place = (node.state_mask & ((1 << child) - 1)).count_ones() as usize;
-    node.refs.get(place).map(Vec::as_slice)
+    node.refs.get(place)
 }
 
 /// version, parent, accounts, trie nodes.
@@ -247,19 +248,21 @@ mod tests {
 
     use super::*;
 
-    fn hash_ref(byte: u8) -> Vec<u8> {
-        let mut reference = vec![0xa0];
-        reference.extend_from_slice(&[byte; 32]);
-        reference
+    fn hash_ref(byte: u8) -> NodeRef {
+        NodeRef::of_hash(B256::repeat_byte(byte))
     }
 
-    fn node(refs: &[(u32, Vec<u8>)], leaf_count: u64) -> StoredNode {
+    fn short_ref() -> NodeRef {
+        NodeRef::from_rlp(&[0xc1, 2]).expect("a short list")
+    }
+
+    fn node(refs: &[(u32, NodeRef)], leaf_count: u64) -> StoredNode {
         StoredNode {
             prefix: vec![3],
             leaf_count,
             state_mask: refs.iter().map(|(child, _)| 1u16 << child).sum(),
             stored_mask: 0,
-            refs: refs.iter().map(|(_, reference)| reference.clone()).collect(),
+            refs: refs.iter().map(|(_, reference)| *reference).collect(),
         }
     }
 
@@ -285,8 +288,8 @@ mod tests {
             SlotDiff { hash: B256::repeat_byte(1), before: U256::ZERO, after: U256::MAX },
             SlotDiff { hash: B256::repeat_byte(2), before: U256::from(5), after: U256::ZERO },
         ];
-        let before = node(&[(0, hash_ref(1)), (5, vec![0xc1, 2]), (15, hash_ref(3))], 100);
-        let after = node(&[(0, hash_ref(1)), (6, vec![0xc1, 2]), (15, hash_ref(4))], 101);
+        let before = node(&[(0, hash_ref(1)), (5, short_ref()), (15, hash_ref(3))], 100);
+        let after = node(&[(0, hash_ref(1)), (6, short_ref()), (15, hash_ref(4))], 101);
         let change = |owner, before, after| TrieNodeDiff { owner, path: vec![1, 2], before, after };
         BlockDiff {
             parent: B256::repeat_byte(0x77),
@@ -315,7 +318,8 @@ mod tests {
         assert_eq!(stored.nodes.len(), diff.trie.len());
         for (change, node) in stored.nodes.iter().zip(&diff.trie) {
             assert_eq!(keys::trie_parts(&change.key), Some((node.owner, node.path.as_slice())));
-            let applied = change.patch.as_ref().map(|patch| patch.apply(node.before.as_ref(), false));
+            let applied =
+                change.patch.as_ref().map(|patch| patch.apply(node.before.as_ref(), false));
             assert_eq!(applied.transpose(), Ok(node.after.clone()));
         }
     }

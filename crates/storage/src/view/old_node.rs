@@ -1,5 +1,5 @@
 use alloy_primitives::B256;
-use phala_primitives::StoredNode;
+use phala_primitives::{NodeRef, StoredNode};
 
 use super::View;
 use crate::StorageError;
@@ -11,7 +11,7 @@ use crate::trie_history::{EMPTY, NOT_RECORDED, RECORDED_LEAVES, is_recorded, loa
 
 /// What is known about a child at an old height.
 enum Child {
-    Known(Option<Vec<u8>>),
+    Known(Option<NodeRef>),
     /// No block in base changed it since.
     Unchanged,
 }
@@ -57,7 +57,7 @@ impl View {
         &self,
         key: &[u8],
         number: u64,
-    ) -> Result<Option<[Option<Vec<u8>>; 16]>, StorageError> {
+    ) -> Result<Option<[Option<NodeRef>; 16]>, StorageError> {
         let snapshot = self.0.base.snapshot.as_ref();
         let mut current = None;
         snapshot.get(Family::Trie, key, &mut |value| current = Some(decode_node(value)))?;
@@ -65,7 +65,7 @@ impl View {
         let current = current.filter(|node| is_recorded(Some(node)));
 
         let mut cursor = snapshot.cursor(Family::TrieHistory, Bounds::default());
-        let mut refs: [Option<Vec<u8>>; 16] = Default::default();
+        let mut refs: [Option<NodeRef>; 16] = Default::default();
         let mut present = 0;
         let mut child_key = key.to_vec();
         for (child, reference) in (0u32..).zip(&mut refs) {
@@ -75,7 +75,7 @@ impl View {
                 Some(Child::Known(reference)) => reference,
                 Some(Child::Unchanged) => {
                     let node = current.as_ref();
-                    node.and_then(|node| child_ref(node, child)).map(<[u8]>::to_vec)
+                    node.and_then(|node| child_ref(node, child)).copied()
                 }
             };
             present += usize::from(reference.is_some());
@@ -104,7 +104,10 @@ impl View {
             Some(found) if found <= self.0.base.block.number => match value {
                 NOT_RECORDED => None,
                 EMPTY => Some(Child::Known(None)),
-                reference => Some(Child::Known(Some(loaded_ref(reference)))),
+                reference => {
+                    let damaged = || StorageError::damaged(Family::TrieHistory, key);
+                    Some(Child::Known(Some(loaded_ref(reference).ok_or_else(damaged)?)))
+                }
             },
             _ => Some(Child::Unchanged),
         })

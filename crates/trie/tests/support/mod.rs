@@ -171,7 +171,7 @@ fn assert_subtree(
             assert!(!bit(node.stored_mask));
             continue;
         }
-        assert_eq!(refs.next(), Some(&naive_ref(&child, at + 1)));
+        assert_eq!(refs.next().map(|node| node.to_vec()), Some(naive_ref(&child, at + 1)));
         let path = [&first[..at], &[nibble]].concat();
         let below = assert_subtree(source, owner, &child, path);
         assert_eq!(bit(node.stored_mask), below > 0);
