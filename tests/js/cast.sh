@@ -8,9 +8,9 @@ cd "$(dirname "$0")"
 
 export ETH_RPC_URL=${PHALA_RPC:-http://127.0.0.1:8545}
 export ETH_TIMEOUT=60
-# The wrapper in node_modules/.bin ends with 0 whatever cast says, so run the program itself.
-program=$(compgen -G 'node_modules/@foundry-rs/cast-*/bin/cast*' | head -n 1) || true
-cast() { "./$program" "$@"; }
+# npm has it for Linux on x86-64; elsewhere the one that is installed will do.
+program=$(compgen -G "$PWD/node_modules/@foundry-rs/cast-*/bin/cast" || command -v cast) || true
+cast() { "$program" "$@"; }
 
 passed=0
 ok() { echo "ok    $1"; passed=$((passed + 1)); }
