@@ -132,11 +132,7 @@ mod tests {
     use super::*;
 
     fn limits(refuse: u64, release: u64, ballast: u64) -> DiskLimits {
-        DiskLimits {
-            refuse_bytes: refuse,
-            ballast_release_bytes: release,
-            ballast_bytes: ballast,
-        }
+        DiskLimits { refuse_bytes: refuse, ballast_release_bytes: release, ballast_bytes: ballast }
     }
 
     #[test]

@@ -11,7 +11,9 @@ pub enum StorageError {
     #[error(transparent)]
     Kv(#[from] KvError),
     /// A stored value does not match its checksum or format; restore a copy or sync again.
-    #[error("stored value in {family} under key {key} is damaged; restore the database from a copy or sync again")]
+    #[error(
+        "stored value in {family} under key {key} is damaged; restore the database from a copy or sync again"
+    )]
     Damaged {
         /// Family of the value.
         family: &'static str,
@@ -19,7 +21,9 @@ pub enum StorageError {
         key: String,
     },
     /// A value that a rule of the layout promises is not there; the database is damaged.
-    #[error("{what} of block {number} {hash} is missing; restore the database from a copy or sync again")]
+    #[error(
+        "{what} of block {number} {hash} is missing; restore the database from a copy or sync again"
+    )]
     Missing {
         /// What is missing.
         what: &'static str,
@@ -32,7 +36,9 @@ pub enum StorageError {
     #[error("code {0} is missing; restore the database from a copy or sync again")]
     MissingCode(B256),
     /// The folder holds another chain; use another data directory or the right chain.
-    #[error("database holds chain {found_chain} with genesis {found_genesis}, but chain {chain} with genesis {genesis} was asked for; use another data directory or the right --chain")]
+    #[error(
+        "database holds chain {found_chain} with genesis {found_genesis}, but chain {chain} with genesis {genesis} was asked for; use another data directory or the right --chain"
+    )]
     WrongChain {
         /// Chain id in the database.
         found_chain: u64,
@@ -44,7 +50,9 @@ pub enum StorageError {
         genesis: B256,
     },
     /// The folder was written by an incompatible version; sync again or use that version.
-    #[error("database has schema version {found}, this program reads {supported}; sync into a new data directory or use the program that wrote it")]
+    #[error(
+        "database has schema version {found}, this program reads {supported}; sync into a new data directory or use the program that wrote it"
+    )]
     Schema {
         /// Version in the database.
         found: u32,
@@ -113,7 +121,9 @@ pub enum StorageError {
         computed: B256,
     },
     /// A part of a block does not fit the rest; restore a copy or sync again.
-    #[error("{what} of block {number} {hash} is wrong; restore the database from a copy or sync again")]
+    #[error(
+        "{what} of block {number} {hash} is wrong; restore the database from a copy or sync again"
+    )]
     Mismatch {
         /// What is wrong.
         what: &'static str,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alloy_primitives::{B256, U256, keccak256};
 use phala_chainspec::{ChainSpec, Fork, GenesisAccount, addresses};
 use phala_primitives::{
-    Account, Block, BlockBody, BlockRef, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT, Heads, RecoveredBlock,
-    StoredNode,
+    Account, Block, BlockBody, BlockRef, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT, Heads,
+    RecoveredBlock, StoredNode,
 };
 use phala_trie::{SourceError, StateRootBuilder};
 use rayon::prelude::*;
@@ -19,8 +19,8 @@ use crate::meta::{self, Identity};
 use crate::record::{BlockDiff, EncodedRecord, Record};
 use crate::slice::SliceWriter;
 use crate::state_value::{put_account, put_node};
-use crate::wire::put_word;
 use crate::store::Inner;
+use crate::wire::put_word;
 use crate::{StorageError, Store, envelope};
 
 impl Store {
@@ -167,8 +167,7 @@ fn write_state(kv: &dyn KvStore, spec: &ChainSpec) -> Result<(B256, B256), Stora
             code_hash,
             storage_root: EMPTY_STORAGE_ROOT,
         };
-        let stored =
-            builder.account(hash, plain, slots.iter().copied()).map_err(trie_error)?;
+        let stored = builder.account(hash, plain, slots.iter().copied()).map_err(trie_error)?;
         if hash == passer {
             passer_root = stored.storage_root;
         }

@@ -198,19 +198,13 @@ mod tests {
         );
         assert_eq!(hex::encode(trie(None, &[1, 15])), "00010f");
         assert_eq!(hex::encode(trie(Some(&hash), &[1])), format!("01{ab}01"));
-        assert_eq!(
-            hex::encode(trie_history(&trie(None, &[1, 15]), 3)),
-            "0002010f0000000000000003"
-        );
+        assert_eq!(hex::encode(trie_history(&trie(None, &[1, 15]), 3)), "0002010f0000000000000003");
         assert_eq!(
             hex::encode(trie_history(&trie(Some(&hash), &[1]), 3)),
             format!("01{ab}01010000000000000003")
         );
         assert_eq!(hex::encode(block_index(block)), "abababababababab0000000000000102");
-        assert_eq!(
-            hex::encode(tx_index(&hash, 0x0102, 7)),
-            "abababababababab000000000102000007"
-        );
+        assert_eq!(hex::encode(tx_index(&hash, 0x0102, 7)), "abababababababab000000000102000007");
         assert_eq!(
             hex::encode(log_index(log_index_prefix(LogKind::Topic(3), &[]), 1)),
             "04c5d2460186f7233c0000000000000001"

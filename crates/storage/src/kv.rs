@@ -110,12 +110,8 @@ pub trait KvStore: Send + Sync + 'static {
     fn snapshot(&self) -> Arc<dyn KvSnapshot>;
 
     /// Calls `read` with the value of `key`, if it exists now.
-    fn get(
-        &self,
-        family: Family,
-        key: &[u8],
-        read: &mut dyn FnMut(&[u8]),
-    ) -> Result<bool, KvError>;
+    fn get(&self, family: Family, key: &[u8], read: &mut dyn FnMut(&[u8]))
+    -> Result<bool, KvError>;
 
     /// Lets compaction drop history entries at or below this block number.
     fn set_history_floor(&self, number: u64);
@@ -139,12 +135,8 @@ pub trait KvStore: Send + Sync + 'static {
 /// An immutable view of all families.
 pub trait KvSnapshot: Send + Sync {
     /// Calls `read` with the value of `key`, if it exists.
-    fn get(
-        &self,
-        family: Family,
-        key: &[u8],
-        read: &mut dyn FnMut(&[u8]),
-    ) -> Result<bool, KvError>;
+    fn get(&self, family: Family, key: &[u8], read: &mut dyn FnMut(&[u8]))
+    -> Result<bool, KvError>;
 
     /// A cursor that is nowhere until its first seek.
     fn cursor(&self, family: Family, bounds: Bounds) -> Box<dyn KvCursor + '_>;

@@ -50,10 +50,10 @@ mod tests {
             let topics = vec![B256::repeat_byte(topic)];
             Log::new_unchecked(Address::repeat_byte(address), topics, Bytes::new())
         };
-        let receipt = |logs| {
-            Receipt::Legacy(Inner { status: true.into(), cumulative_gas_used: 0, logs })
-        };
-        let receipts = [receipt(vec![log(1, 1), log(2, 1)]), receipt(vec![]), receipt(vec![log(1, 2)])];
+        let receipt =
+            |logs| Receipt::Legacy(Inner { status: true.into(), cumulative_gas_used: 0, logs });
+        let receipts =
+            [receipt(vec![log(1, 1), log(2, 1)]), receipt(vec![]), receipt(vec![log(1, 2)])];
         let entries = log_entries(&receipts);
         let address = |byte| {
             let prefix = log_index_prefix(LogKind::Address, Address::repeat_byte(byte).as_slice());

@@ -57,7 +57,8 @@ impl Store {
             return Err(StorageError::Pruned { requested: first, oldest });
         }
         let last = last.min(chain.heads.latest.number);
-        let tail = chain.canonical.iter().filter(|tail| (first..=last).contains(&tail.block.number));
+        let tail =
+            chain.canonical.iter().filter(|tail| (first..=last).contains(&tail.block.number));
         Ok(LogSearch {
             store: self.clone(),
             restrictions: filter.restrictions(),
@@ -75,13 +76,13 @@ impl LogFilter {
     fn restrictions(&self) -> Vec<Vec<[u8; 9]>> {
         let mut all = Vec::new();
         if !self.addresses.is_empty() {
-            let prefix =
-                |address: &Address| log_index_prefix(LogKind::Address, address.as_slice());
+            let prefix = |address: &Address| log_index_prefix(LogKind::Address, address.as_slice());
             all.push(self.addresses.iter().map(prefix).collect());
         }
         for (topics, kind) in self.topics.iter().zip(0u8..) {
             if !topics.is_empty() {
-                let prefix = |topic: &B256| log_index_prefix(LogKind::Topic(kind), topic.as_slice());
+                let prefix =
+                    |topic: &B256| log_index_prefix(LogKind::Topic(kind), topic.as_slice());
                 all.push(topics.iter().map(prefix).collect());
             }
         }
@@ -93,9 +94,10 @@ impl LogFilter {
         let has = |input: &[u8]| bloom.contains_input(BloomInput::Raw(input));
         let addresses = &self.addresses;
         (addresses.is_empty() || addresses.iter().any(|address| has(address.as_slice())))
-            && self.topics.iter().all(|topics| {
-                topics.is_empty() || topics.iter().any(|topic| has(topic.as_slice()))
-            })
+            && self
+                .topics
+                .iter()
+                .all(|topics| topics.is_empty() || topics.iter().any(|topic| has(topic.as_slice())))
     }
 }
 
@@ -198,11 +200,8 @@ impl List<'_> {
         }
         let found = self.cursor.seek(&keys::log_index(self.prefix, from))?;
         let key = self.cursor.item().0;
-        let number = if found && key.starts_with(&self.prefix) {
-            keys::trailing_number(key)
-        } else {
-            None
-        };
+        let number =
+            if found && key.starts_with(&self.prefix) { keys::trailing_number(key) } else { None };
         self.at = number.map_or(Place::End, Place::At);
         Ok(number)
     }

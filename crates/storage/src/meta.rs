@@ -3,12 +3,12 @@
 use alloy_primitives::B256;
 use phala_primitives::{BlockRef, Heads};
 
+use crate::StorageError;
 use crate::envelope;
 use crate::keys::meta;
 use crate::kv::{Batch, Family, KvStore};
 use crate::record::open_value;
 use crate::wire::{Damaged, Reader, Wire};
-use crate::StorageError;
 
 /// Layout this program reads and writes.
 pub(crate) const SCHEMA: u32 = 1;

@@ -107,8 +107,8 @@ fn read_blocks(
     let mut side = 0;
     while found && side < SIDE_BLOCKS_READ_MAX {
         let key = cursor.item().0;
-        let block = keys::record_block(key)
-            .ok_or_else(|| StorageError::damaged(Family::Headers, key))?;
+        let block =
+            keys::record_block(key).ok_or_else(|| StorageError::damaged(Family::Headers, key))?;
         let place = usize::try_from(block.number - base.number - 1).unwrap_or(usize::MAX);
         if path.get(place) != Some(&block) {
             blocks.push(block);
@@ -222,7 +222,9 @@ fn insert(chain: &mut Chain, one: Found, lenient: bool) -> Result<(), StorageErr
     };
     let base = Arc::clone(&chain.base);
     let layer = layer_of(block, &diff, lenient, |key| {
-        if lenient { lenient_node(&stack, &base, key) } else {
+        if lenient {
+            lenient_node(&stack, &base, key)
+        } else {
             node_in(&stack, &base, block.number, key)
         }
     })?;
@@ -254,8 +256,7 @@ pub(crate) fn layer_of(
         let after = match &change.patch {
             None => None,
             Some(patch) => {
-                let before =
-                    if patch.is_relative() { parent_node(&change.key)? } else { None };
+                let before = if patch.is_relative() { parent_node(&change.key)? } else { None };
                 let node = patch
                     .apply(before.as_ref(), lenient)
                     .map_err(|_| StorageError::damaged(Family::Diffs, &keys::record(block)))?;

@@ -79,9 +79,7 @@ impl EncodedRecord {
                         let receipts = encode_receipts(&record.receipts);
                         envelope::seal_compressed(Family::Receipts, &key, &receipts)
                     },
-                    || {
-                        envelope::seal_compressed(Family::Diffs, &key, &encode_diff(&record.diff))
-                    },
+                    || envelope::seal_compressed(Family::Diffs, &key, &encode_diff(&record.diff)),
                 )
             },
         );

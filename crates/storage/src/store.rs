@@ -87,11 +87,7 @@ impl Store {
         Self::start(kv, Disk::none(), config)
     }
 
-    fn start(
-        kv: Arc<dyn KvStore>,
-        disk: Disk,
-        config: StoreConfig,
-    ) -> Result<Self, StorageError> {
+    fn start(kv: Arc<dyn KvStore>, disk: Disk, config: StoreConfig) -> Result<Self, StorageError> {
         let (identity, chain) = open::load(&kv)?;
         kv.set_history_floor(chain.oldest_state);
         let inner = Arc::new(Inner {
@@ -107,7 +103,8 @@ impl Store {
             disk,
             write_failure: OnceLock::new(),
         });
-        let thread = if config.background { Some(worker::spawn(Arc::clone(&inner))?) } else { None };
+        let thread =
+            if config.background { Some(worker::spawn(Arc::clone(&inner))?) } else { None };
         Ok(Self(Arc::new(Handle { inner, thread: Mutex::new(thread) })))
     }
 
@@ -203,4 +200,3 @@ fn check_identity(kv: &dyn KvStore, expected: ChainIdentity) -> Result<(), Stora
     }
     Ok(())
 }
-

@@ -83,12 +83,8 @@ impl Store {
         // the end: what a move is writing would look like leftovers.
         let _base = self.inner().base_move.lock();
         self.inner().finish_begun()?;
-        let mut verify = Verify {
-            store: self,
-            report: VerifyReport::default(),
-            progress,
-            base: self.base(),
-        };
+        let mut verify =
+            Verify { store: self, report: VerifyReport::default(), progress, base: self.base() };
         verify.blocks()?;
         verify.state(VerifyStage::BaseState, verify.base)?;
         let latest = self.heads().latest;
@@ -243,11 +239,7 @@ impl Verify<'_> {
                 found = cursor.next()?;
             }
         }
-        (self.progress)(VerifyProgress {
-            stage: VerifyStage::Leftovers,
-            done,
-            total: Some(done),
-        });
+        (self.progress)(VerifyProgress { stage: VerifyStage::Leftovers, done, total: Some(done) });
         Ok(())
     }
 }
@@ -312,7 +304,8 @@ fn one_account<S: phala_trie::StoredNodeSink>(
     if built.storage_root != account.storage_root {
         return Err(mismatch("storage root", at));
     }
-    if account.code_hash != EMPTY_CODE_HASH && keccak256(view.code(&account.code_hash)?) != account.code_hash
+    if account.code_hash != EMPTY_CODE_HASH
+        && keccak256(view.code(&account.code_hash)?) != account.code_hash
     {
         return Err(StorageError::damaged(Family::Codes, account.code_hash.as_slice()));
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use alloy_primitives::{B256, Bytes, U256};
 use phala_primitives::{Account, BlockRef, EMPTY_CODE_HASH, StoredNode};
 
+use crate::StorageError;
 use crate::chain::Base;
 use crate::history::LiveView;
 use crate::keys;
@@ -18,7 +19,6 @@ use crate::layer::Layer;
 use crate::record::open_value;
 use crate::stack::Stack;
 use crate::state_value::{decode_account, decode_account_before, decode_node, decode_slot};
-use crate::StorageError;
 
 /// The state after one block. Immutable, cheap to clone, needs no lock to read.
 ///

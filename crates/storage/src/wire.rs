@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn words_lose_their_leading_zeros() {
-        for (value, len) in [(U256::ZERO, 0), (U256::from(1), 1), (U256::from(256), 2), (U256::MAX, 32)]
+        for (value, len) in
+            [(U256::ZERO, 0), (U256::from(1), 1), (U256::from(256), 2), (U256::MAX, 32)]
         {
             let mut out = Vec::new();
             put_sized_word(&mut out, &value);

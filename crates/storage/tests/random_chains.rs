@@ -193,7 +193,12 @@ fn check_proofs(world: &mut World) {
                 let value = expected.and_then(|(_, slots)| slots.get(&slot.hash)).copied();
                 assert_eq!(slot.value, value.unwrap_or_default());
                 if let Some(storage_root) = storage_root {
-                    verify_proof(storage_root, slot.hash, value.map(alloy_rlp::encode), &slot.nodes);
+                    verify_proof(
+                        storage_root,
+                        slot.hash,
+                        value.map(alloy_rlp::encode),
+                        &slot.nodes,
+                    );
                 }
             }
         }
@@ -209,12 +214,7 @@ fn encode(account: &phala_primitives::Account) -> Vec<u8> {
     })
 }
 
-fn verify_proof(
-    root: B256,
-    key: B256,
-    value: Option<Vec<u8>>,
-    nodes: &[alloy_primitives::Bytes],
-) {
+fn verify_proof(root: B256, key: B256, value: Option<Vec<u8>>, nodes: &[alloy_primitives::Bytes]) {
     let path = alloy_trie::Nibbles::unpack(key);
     alloy_trie::proof::verify_proof(root, path, value, nodes).expect("proof verifies");
 }

@@ -275,12 +275,8 @@ impl KvStore for MemoryKv {
     }
 
     fn compact(&self, family: Family) -> Result<(), KvError> {
-        let filtered = [
-            Family::AccountHistory,
-            Family::StorageHistory,
-            Family::TrieHistory,
-            Family::LogIndex,
-        ];
+        let filtered =
+            [Family::AccountHistory, Family::StorageHistory, Family::TrieHistory, Family::LogIndex];
         if filtered.contains(&family) {
             let mut inner = self.inner.lock();
             let floor = inner.history_floor;
@@ -337,10 +333,11 @@ struct MemoryCursor<'a> {
 
 impl<'a> MemoryCursor<'a> {
     fn stand(&mut self, found: Option<(&'a Vec<u8>, &'a Vec<u8>)>) -> Result<bool, KvError> {
-        self.here = found.map(|(key, value)| (key.as_slice(), value.as_slice())).filter(|(key, _)| {
-            self.bounds.lower.as_deref().is_none_or(|lower| *key >= lower)
-                && self.bounds.upper.as_deref().is_none_or(|upper| *key < upper)
-        });
+        self.here =
+            found.map(|(key, value)| (key.as_slice(), value.as_slice())).filter(|(key, _)| {
+                self.bounds.lower.as_deref().is_none_or(|lower| *key >= lower)
+                    && self.bounds.upper.as_deref().is_none_or(|upper| *key < upper)
+            });
         Ok(self.here.is_some())
     }
 }

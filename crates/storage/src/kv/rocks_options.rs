@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
-    BlockBasedOptions, BlockBasedTablePinningTier, BlockBasedIndexType, Cache, ChecksumType,
+    BlockBasedIndexType, BlockBasedOptions, BlockBasedTablePinningTier, Cache, ChecksumType,
     CompactionDecision, DBCompressionType, DBRecoveryMode, DataBlockIndexType, Env, Options,
     SliceTransform, WriteBufferManager,
 };

@@ -86,7 +86,9 @@ fn read_transaction(bytes: &[u8]) -> Wire<Transaction> {
 
 #[cfg(test)]
 mod tests {
-    use alloy_consensus::{Sealable, SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
+    use alloy_consensus::{
+        Sealable, SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy,
+    };
     use alloy_eips::eip2930::{AccessList, AccessListItem};
     use alloy_eips::eip7702::{Authorization, SignedAuthorization};
     use alloy_primitives::{B256, Bytes, TxKind, U256, hex};

@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn golden_bytes() {
         let receipt = Receipt::Eip1559(inner(true, 0x5208, vec![log(1, 2)]));
-        let golden = format!("0106 88a401 01 37{}01{}dddd", "01".repeat(20), "00".repeat(32)).replace(' ', "");
+        let golden = format!("0106 88a401 01 37{}01{}dddd", "01".repeat(20), "00".repeat(32))
+            .replace(' ', "");
         assert_eq!(hex::encode(encode_receipts(&[receipt])), golden);
     }
 }

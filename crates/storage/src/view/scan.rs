@@ -48,7 +48,12 @@ impl View {
             inputs.push(Input::Accounts { run: &layer.accounts, place });
         }
         if let Some(history) = &self.0.history {
-            inputs.push(self.history_input(Family::AccountHistory, &[], history.number(), range)?);
+            inputs.push(self.history_input(
+                Family::AccountHistory,
+                &[],
+                history.number(),
+                range,
+            )?);
             if let Some(dirty) = &self.0.base.dirty {
                 let run = &dirty.cover.accounts;
                 inputs.push(Input::Accounts { run, place: run.lower_bound(&range.0) });
@@ -137,9 +142,7 @@ impl Input<'_> {
     fn key(&self) -> Option<B256> {
         match self {
             Input::Accounts { run, place } => (*place < run.len()).then(|| *run.key(*place)),
-            Input::Slots { run, places } => {
-                (!places.is_empty()).then(|| *run.slot(places.start))
-            }
+            Input::Slots { run, places } => (!places.is_empty()).then(|| *run.slot(places.start)),
             Input::Flat { key, .. } => *key,
             Input::History(input) => input.key,
         }
