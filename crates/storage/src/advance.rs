@@ -15,16 +15,16 @@ use crate::chain::{Base, Chain, TailBlock};
 use crate::config::TailLimits;
 use crate::index::index_entries;
 use crate::keys;
-use crate::kv::{Batch, Family, KvSnapshot, WriteMode};
+use crate::kv::{Batch, Family, KvError, KvSnapshot, WriteMode};
 use crate::layer::Layer;
 use crate::meta::{self, Applying, Step};
 use crate::open::read_diff;
 use crate::record::StoredDiff;
 use crate::slice::SliceWriter;
 use crate::state_value::{decode_node, put_account};
-use crate::wire::put_word;
 use crate::store::Inner;
 use crate::trie_history;
+use crate::wire::put_word;
 use crate::{StorageError, Store};
 
 /// Layers in a stack above which the block path merges them itself.
@@ -78,6 +78,10 @@ impl Inner {
 
     /// Finishes a move that an error or a crash interrupted. The caller holds `base_move`.
     pub(crate) fn finish_begun(&self) -> Result<bool, StorageError> {
+        if self.chain.read().undoing {
+            // Only whoever moves the heads can finish it, because it moves them too.
+            return Err(StorageError::Kv(KvError::Stalled));
+        }
         if self.chain.read().advancing.is_none() {
             return Ok(false);
         }
@@ -169,7 +173,8 @@ impl Inner {
         let Applying { low, high, .. } = *applying;
         let blocks: Vec<_> = {
             let chain = self.chain.read();
-            let tail = (low.number + 1..=high.number).map(|n| chain.canonical_tail(n).map(Arc::clone));
+            let tail =
+                (low.number + 1..=high.number).map(|n| chain.canonical_tail(n).map(Arc::clone));
             tail.collect::<Option<_>>().ok_or_else(|| StorageError::missing("record", high))?
         };
         let may_go_on = || self.ensure_open();

@@ -59,6 +59,9 @@ pub(crate) struct Chain {
     pub(crate) advancing: Option<BlockRef>,
     /// Lowest block that stays canonical while heads are being written.
     pub(crate) fork_floor: Option<u64>,
+    /// An unwind began and was not finished: flat families are a mixture, which the snapshot of
+    /// base hides.
+    pub(crate) undoing: bool,
 }
 
 impl Chain {
@@ -74,6 +77,7 @@ impl Chain {
             recent: VecDeque::new(),
             advancing: None,
             fork_floor: None,
+            undoing: false,
         }
     }
 
@@ -98,14 +102,26 @@ impl Chain {
 
     /// Layers from base to the block; `None` if it does not descend from base.
     pub(crate) fn stack(&mut self, hash: B256) -> Option<Stack> {
+        let (stack, is_new) = self.loose_stack(hash)?;
+        if !is_new {
+            return Some(stack);
+        }
+        let stack = stack.compacted();
+        self.remember(hash, stack.clone());
+        Some(stack)
+    }
+
+    /// As [`Self::stack`], and whether the layers still have to be merged. That takes long when
+    /// they are many, and is for whoever does not hold the lock; see [`Self::keep_stack`].
+    pub(crate) fn loose_stack(&mut self, hash: B256) -> Option<(Stack, bool)> {
         if hash == self.heads.latest.hash {
-            return Some(self.head_stack.clone());
+            return Some((self.head_stack.clone(), false));
         }
         if let Some(place) = self.recent.iter().position(|(recent, _)| *recent == hash) {
             let found = self.recent.remove(place)?;
             let stack = found.1.clone();
             self.recent.push_back(found);
-            return Some(stack);
+            return Some((stack, false));
         }
         let mut above = Vec::new();
         let mut at = hash;
@@ -123,10 +139,15 @@ impl Chain {
             above.push(Arc::clone(&block.layer));
             at = block.parent;
         };
-        let stack =
-            above.into_iter().rev().fold(below, |stack, layer| stack.with(layer)).compacted();
-        self.remember(hash, stack.clone());
-        Some(stack)
+        Some((below.with_all(above.into_iter().rev()), true))
+    }
+
+    /// Keeps a stack that was merged without the lock, unless base has moved since.
+    pub(crate) fn keep_stack(&mut self, base: &Arc<Base>, hash: B256, stack: Stack) {
+        let is_kept = self.recent.iter().any(|(recent, _)| *recent == hash);
+        if Arc::ptr_eq(&self.base, base) && hash != self.heads.latest.hash && !is_kept {
+            self.remember(hash, stack);
+        }
     }
 
     fn remember(&mut self, hash: B256, stack: Stack) {
@@ -156,7 +177,8 @@ impl Chain {
     pub(crate) fn set_canonical(&mut self, fork: u64, path: &[BlockRef], heads: Heads) {
         let old = self.heads.latest;
         let stack = self.stack(heads.latest.hash);
-        let keep = usize::try_from(fork.saturating_sub(self.base.block.number)).unwrap_or(usize::MAX);
+        let keep =
+            usize::try_from(fork.saturating_sub(self.base.block.number)).unwrap_or(usize::MAX);
         if keep < self.canonical.len() || !path.is_empty() {
             self.canonical.truncate(keep);
             for block in path {

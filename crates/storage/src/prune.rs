@@ -1,8 +1,11 @@
 //! Letting go of the past.
 
+use std::sync::Arc;
+
 use alloy_primitives::B256;
 
 use crate::StorageError;
+use crate::chain::Base;
 use crate::config::Mode;
 use crate::keys;
 use crate::kv::{Batch, Bounds, Family, WriteMode};
@@ -16,13 +19,10 @@ impl Inner {
     /// Deletes what the mode does not keep, when enough has come together. Called after base has
     /// moved, by whoever moved it.
     pub(crate) fn prune(&self) -> Result<(), StorageError> {
-        self.prune_in_steps_of(STEP_BLOCKS)
-    }
-
-    pub(crate) fn prune_in_steps_of(&self, step: u64) -> Result<(), StorageError> {
         let old = meta::pruned(self.kv.as_ref())?;
         let base = self.chain.read().base.block.number;
         let unwind = self.config.unwind_blocks;
+        let step = STEP_BLOCKS.min(unwind / 8).max(1);
         let mut new = old;
         let diffs = base.saturating_sub(unwind);
         if diffs >= old.diffs + step {
@@ -73,10 +73,21 @@ impl Inner {
             }
         }
         self.kv.write(&batch, WriteMode::Logged)?;
+        self.renew_base_snapshot();
         for (family, from, to) in ranges {
             self.kv.reclaim(family, &from, &to)?;
         }
         Ok(())
+    }
+
+    /// The snapshot at base would keep what has just been deleted; one taken now shows the same
+    /// derived families, because the caller is the one who could change them.
+    fn renew_base_snapshot(&self) {
+        let snapshot = self.kv.snapshot();
+        let mut chain = self.chain.write();
+        if chain.base.dirty.is_none() {
+            chain.base = Arc::new(Base { block: chain.base.block, snapshot, dirty: None });
+        }
     }
 
     /// Records of blocks that did not become canonical and can no longer.
@@ -99,8 +110,7 @@ impl Inner {
                 let canonical = snapshot.get_vec(Family::Canonical, &keys::number(block.number))?;
                 let canonical = canonical.and_then(|hash| B256::try_from(hash.as_slice()).ok());
                 if canonical != Some(block.hash) {
-                    for family in
-                        [Family::Headers, Family::Bodies, Family::Receipts, Family::Diffs]
+                    for family in [Family::Headers, Family::Bodies, Family::Receipts, Family::Diffs]
                     {
                         batch.delete(family, key);
                     }

@@ -69,7 +69,10 @@ impl Store {
     }
 
     /// The canonical block at this height.
-    pub fn block_by_number(&self, number: u64) -> Result<Option<Arc<RecoveredBlock>>, StorageError> {
+    pub fn block_by_number(
+        &self,
+        number: u64,
+    ) -> Result<Option<Arc<RecoveredBlock>>, StorageError> {
         let inner = self.inner();
         let Some(hash) = inner.canonical_hash_now(number)? else { return Ok(None) };
         inner.read_block(BlockRef { number, hash })
@@ -130,8 +133,13 @@ impl Store {
         if !self.is_initialised() {
             return Err(StorageError::NoGenesis);
         }
-        let latest = inner.chain.read().heads.latest;
-        self.history(latest.number)
+        loop {
+            let latest = inner.chain.read().heads.latest;
+            // The head may have gone back in between; then look again.
+            if let Some(view) = inner.view(latest.hash) {
+                return Ok(view);
+            }
+        }
     }
 
     /// The state after the canonical block at this height, if it is kept.
@@ -161,11 +169,12 @@ impl Store {
 
 impl Inner {
     pub(crate) fn view(&self, hash: B256) -> Option<View> {
-        let (block, base, stack, ancestry) = {
+        let (block, base, mut stack, ancestry, is_loose) = {
             let chain = self.chain.read();
             if hash == chain.heads.latest.hash {
                 let base = Arc::clone(&chain.base);
-                (chain.heads.latest, base, chain.head_stack.clone(), Arc::clone(&chain.hashes))
+                let (stack, hashes) = (chain.head_stack.clone(), Arc::clone(&chain.hashes));
+                (chain.heads.latest, base, stack, hashes, false)
             } else {
                 drop(chain);
                 let mut chain = self.chain.write();
@@ -174,10 +183,15 @@ impl Inner {
                 } else {
                     chain.blocks.get(&hash)?.block
                 };
-                let stack = chain.stack(hash)?;
-                (block, Arc::clone(&chain.base), stack, chain.ancestry(block)?)
+                let (stack, is_loose) = chain.loose_stack(hash)?;
+                (block, Arc::clone(&chain.base), stack, chain.ancestry(block)?, is_loose)
             }
         };
+        if is_loose {
+            // Without the lock: whoever asks for old blocks must not make the chain wait.
+            stack = stack.compacted();
+            self.chain.write().keep_stack(&base, hash, stack.clone());
+        }
         Some(View::new(block, base, stack, ancestry, None, Arc::clone(&self.kv)))
     }
 
@@ -306,7 +320,8 @@ impl Inner {
             found = Some(open_value(Family::Bodies, &key, value, decode_body));
         })?;
         let Some((body, senders)) = found.transpose()? else { return Ok(None) };
-        let header = self.read_header(block)?.ok_or_else(|| StorageError::missing("header", block))?;
+        let header =
+            self.read_header(block)?.ok_or_else(|| StorageError::missing("header", block))?;
         let read = Arc::new(join_block(header.into_header(), block.hash, body, senders));
         self.cache.insert_block(&read);
         Ok(Some(read))
@@ -390,4 +405,3 @@ impl Inner {
         Ok(block.transactions.get_or_init(|| transactions.into_boxed_slice()))
     }
 }
-

@@ -23,6 +23,12 @@ impl Stack {
         Self { layers }
     }
 
+    /// This stack with more layers on top, oldest first.
+    pub(crate) fn with_all(mut self, newer: impl Iterator<Item = Arc<Layer>>) -> Self {
+        self.layers.extend(newer);
+        self
+    }
+
     /// The same content with neighbours of equal size merged.
     pub(crate) fn compacted(&self) -> Self {
         let mut layers: Vec<Arc<Layer>> = Vec::with_capacity(self.layers.len());

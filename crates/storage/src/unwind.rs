@@ -38,10 +38,9 @@ impl Store {
     /// and finalized heads above it move down with it.
     pub fn unwind(&self, number: u64) -> Result<(), StorageError> {
         let heads = self.heads();
-        let hash = self.canonical_hash(number)?.ok_or(StorageError::AboveHead {
-            requested: number,
-            latest: heads.latest.number,
-        })?;
+        let hash = self
+            .canonical_hash(number)?
+            .ok_or(StorageError::AboveHead { requested: number, latest: heads.latest.number })?;
         self.set_heads(clipped(heads, BlockRef { number, hash }), &[], None)
     }
 }
@@ -126,19 +125,46 @@ impl Inner {
         Ok(nodes)
     }
 
-    fn execute(&self, step: Planned) -> Result<(), StorageError> {
-        let mut batch = Batch::new();
-        meta::put_applying(&mut batch, &step.applying);
-        meta::put(&mut batch, keys::meta::UNDO, &encode_nodes(&step.nodes));
-        self.kv.write(&batch, WriteMode::Synced)?;
-        let heads = restore(self.kv.as_ref(), &step.applying, &step.reverse, &step.nodes)?;
-        let base =
-            Base { block: step.applying.low, snapshot: self.kv.snapshot(), dirty: None };
+    /// Finishes an unwind that an error interrupted. Nothing else may move base before, or what
+    /// was restored so far would become part of another state. The caller holds the writer lock.
+    pub(crate) fn finish_undo(&self) -> Result<(), StorageError> {
+        if !self.chain.read().undoing {
+            return Ok(());
+        }
+        let _base = self.base_move.lock();
+        let kv = self.kv.as_ref();
+        if let Some(applying) = meta::applying(kv)?
+            && applying.step == Step::Unwind
+        {
+            finish(kv, &applying)?;
+        }
+        // Or the intent did not reach the database, or the end of the unwind did.
+        let base = meta::base(kv)?.ok_or(StorageError::NoGenesis)?;
+        if base == self.chain.read().base.block {
+            self.chain.write().undoing = false;
+        } else {
+            self.publish_undone(base, meta::heads(kv)?.ok_or(StorageError::NoGenesis)?);
+        }
+        Ok(())
+    }
+
+    fn publish_undone(&self, base: BlockRef, heads: Heads) {
+        let base = Base { block: base, snapshot: self.kv.snapshot(), dirty: None };
         let mut chain = self.chain.write();
         let oldest = chain.oldest_state;
         *chain = Chain::new(heads, base, oldest);
         drop(chain);
         self.signal.turned();
+    }
+
+    fn execute(&self, step: Planned) -> Result<(), StorageError> {
+        self.chain.write().undoing = true;
+        let mut batch = Batch::new();
+        meta::put_applying(&mut batch, &step.applying);
+        meta::put(&mut batch, keys::meta::UNDO, &encode_nodes(&step.nodes));
+        self.kv.write(&batch, WriteMode::Synced)?;
+        let heads = restore(self.kv.as_ref(), &step.applying, &step.reverse, &step.nodes)?;
+        self.publish_undone(step.applying.low, heads);
         Ok(())
     }
 

@@ -168,6 +168,7 @@ impl Inner {
                 finalized: heads.finalized.number,
             });
         }
+        self.finish_undo()?;
         let new = record.as_ref().map(|(_, block)| block);
         let (fork, path) = self.path_to(heads.latest, new)?;
         check_path(fork, &path, canonical)?;
@@ -181,14 +182,17 @@ impl Inner {
             self.unwind_to(fork)?;
         }
         let loaded = self.load_path(&path);
-        let result = loaded
-            .and_then(|()| {
-                self.write_heads(&mut batch, record, heads, (fork, &path), cursor, is_moved)
-            });
+        let result = loaded.and_then(|()| {
+            self.write_heads(&mut batch, record, heads, (fork, &path), cursor, is_moved)
+        });
         self.chain.write().fork_floor = None;
         result?;
         self.signal.wake();
-        if self.config.background { self.compact_if_deep() } else { self.compact_head_stack() }
+        if self.config.background {
+            self.compact_if_deep()
+        } else {
+            self.compact_head_stack()
+        }
         Ok(())
     }
 
@@ -264,9 +268,7 @@ impl Inner {
     ) -> Result<(), StorageError> {
         let on_chain = match head.number.checked_sub(fork + 1) {
             None => self.canonical_hash_now(head.number)? == Some(head.hash),
-            Some(place) => {
-                usize::try_from(place).is_ok_and(|place| path.get(place) == Some(&head))
-            }
+            Some(place) => usize::try_from(place).is_ok_and(|place| path.get(place) == Some(&head)),
         };
         if on_chain {
             return Ok(());
@@ -289,6 +291,12 @@ impl Inner {
 
     /// Waits while the tail is at a hard limit.
     fn wait_for_room(&self) -> Result<(), StorageError> {
+        if self.chain.read().undoing {
+            let _writer = self.writer.lock();
+            self.finish_undo()?;
+            // The block's parent may have gone with the old head: the caller has to look again.
+            return Err(StorageError::Kv(KvError::Stalled));
+        }
         if self.tail_has_room() {
             return Ok(());
         }

@@ -204,3 +204,48 @@ fn a_failed_call_can_be_repeated() {
         every_point(seed, SMALL, |at| (fault(at), Survival::Process), 1);
     }
 }
+
+/// After a failed unwind something else is asked for than the same unwind again.
+#[test]
+fn an_interrupted_unwind_is_finished_before_anything_else() {
+    let mut points = 0;
+    loop {
+        let kv = Arc::new(MemoryKv::new());
+        let config = manual(REORG_BLOCKS);
+        let mut world = World::new(seed(16), SMALL, Arc::clone(&kv), config);
+        for _ in 0..12 {
+            world.extend();
+        }
+        world.store.advance().expect("advance");
+        let old = world.store.heads().latest.hash;
+        let below = world.chain(old)[4];
+        let record = world.block_on(old);
+        let at = kv.points() + points;
+        kv.set_fault(Some(Fault::Fail { at, times: 1, error: KvError::NoSpace("full".into()) }));
+        let failed = world.set_head(below).is_err();
+        kv.set_fault(None);
+        if !failed {
+            break;
+        }
+        world
+            .check_view(&world.store.latest_view().expect("head"), world.store.heads().latest.hash);
+        let _ = world.store.advance();
+        if world.store.write_record(&record).is_err() {
+            // Once, because the head has gone back.
+            world.store.write_record(&record).expect("write");
+        }
+        world.set_head(record.block.hash()).expect("heads");
+        world.store.advance().expect("advance");
+        world.check_all();
+        world.store.verify(&mut |_| {}).unwrap_or_else(|error| panic!("point {points}: {error}"));
+        let straight = world.straight_store(record.block.hash());
+        let number = world.store.heads().latest.number;
+        assert_eq!(
+            world.store.digest(number).expect("digest"),
+            straight.digest(number).expect("digest"),
+            "point {points}"
+        );
+        points += 1;
+    }
+    assert!(points > 4, "{points}");
+}

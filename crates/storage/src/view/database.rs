@@ -21,7 +21,9 @@ impl DatabaseRef for View {
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, StorageError> {
-        Ok(Bytecode::new_raw(self.code(&code_hash)?))
+        let code = self.code(&code_hash)?;
+        // Code that only looks like a delegation (a genesis may hold any bytes) is ordinary code.
+        Ok(Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code)))
     }
 
     fn storage_ref(&self, address: Address, index: U256) -> Result<U256, StorageError> {

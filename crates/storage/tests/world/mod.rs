@@ -43,6 +43,8 @@ pub struct World {
     pub spec: ChainSpec,
     pub genesis: BlockRef,
     pub store: Store,
+    /// Random bytes in the input of each transaction.
+    pub input_bytes: usize,
     trie: StateTrie,
     versions: HashMap<B256, TrieVersion>,
     pub states: HashMap<B256, Arc<State>>,
@@ -131,6 +133,7 @@ impl World {
             rng: StdRng::seed_from_u64(seed),
             genesis: BlockRef { number: 0, hash },
             store,
+            input_bytes: 0,
             trie: StateTrie::new(TrieConfig::default()),
             versions: HashMap::new(),
             states: HashMap::new(),
@@ -291,15 +294,19 @@ impl World {
         let mut gas = 0;
         for index in 0..self.rng.random_range(1..4u64) {
             let from = address(self.rng.random_range(0..self.shape.accounts));
+            let mut input = vec![7; self.rng.random_range(0..60)];
+            input.extend((0..self.input_bytes).map(|_| self.rng.random::<u8>()));
+            let nonce: u64 = self.rng.random();
+            let source = [self.seed, number, index, nonce].map(u64::to_be_bytes).concat();
             let deposit = TxDeposit {
-                source_hash: keccak256([self.seed, number, index, self.rng.random()].map(u64::to_be_bytes).concat()),
+                source_hash: keccak256(source),
                 from,
                 to: TxKind::Call(address(0)),
                 mint: 0,
                 value: U256::from(index),
                 gas_limit: 100_000,
                 is_system_transaction: false,
-                input: Bytes::from(vec![7; self.rng.random_range(0..60)]),
+                input: Bytes::from(input),
             };
             gas += 21_000;
             let logs = (0..self.rng.random_range(0..3u32))
