@@ -54,6 +54,7 @@ impl Engine {
     ) -> Result<Heads, EngineError> {
         let inner = &*self.inner;
         let _writer = inner.writer.lock();
+        inner.follow_store(None);
         let branch = inner.branch_to(latest)?;
         let old = *inner.heads.read();
         let heads = inner.choose_heads(&old, &branch, safe, finalized)?;
@@ -62,7 +63,10 @@ impl Engine {
         }
         // Read before anything is written, so that nothing can fail between disk and subscribers.
         let event = inner.event(&old, &branch, heads)?;
-        inner.store.set_heads(heads, &branch.added, cursor)?;
+        if let Err(error) = inner.store.set_heads(heads, &branch.added, cursor) {
+            inner.follow_store(event);
+            return Err(error.into());
+        }
         inner.state_cache.move_to(heads.latest.hash);
         inner.publish(event, heads, old.latest.number - branch.fork_point.number);
         Ok(heads)
@@ -174,6 +178,30 @@ impl Inner {
         let added =
             added.map(|block| self.canonical_block(block.hash)).collect::<Result<_, _>>()?;
         Ok(Some(ChainEvent { fork_point: branch.fork_point, removed, added, heads }))
+    }
+
+    /// Moves down to the store's heads: a reorg below its base goes in durable steps, and one that
+    /// failed half-way leaves the head on the way. `failed` is what subscribers would have been
+    /// told. The caller holds the writer lock.
+    pub(crate) fn follow_store(&self, failed: Option<ChainEvent>) {
+        let (old, heads) = (*self.heads.read(), self.store.heads());
+        if old == heads {
+            return;
+        }
+        let removed = old.latest.number.saturating_sub(heads.latest.number);
+        warn!(removed, number = heads.latest.number, hash = %heads.latest.hash, "followed the store");
+        self.state_cache.move_to(heads.latest.hash);
+        let event = failed.map(|event| ChainEvent {
+            fork_point: heads.latest,
+            removed: event
+                .removed
+                .into_iter()
+                .filter(|block| block.block.number > heads.latest.number)
+                .collect(),
+            added: Vec::new(),
+            heads,
+        });
+        self.publish(event, heads, removed);
     }
 
     /// Makes durable heads visible and tells everybody.

@@ -204,11 +204,15 @@ impl Inner {
             codes: post.codes,
             block: Arc::new(block),
         };
-        match commit {
-            Commit::Record => self.store.write_record(&record)?,
+        let written = match commit {
+            Commit::Record => self.store.write_record(&record),
             Commit::Head(heads) => {
-                self.store.write_block_and_heads(&record, heads, &[heads.latest], None)?;
+                self.store.write_block_and_heads(&record, heads, &[heads.latest], None)
             }
+        };
+        if let Err(error) = written {
+            self.follow_store(None);
+            return Err(error.into());
         }
         timings.write = writing.elapsed();
         let BlockRef { number, hash } = record.block_ref();

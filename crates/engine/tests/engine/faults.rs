@@ -115,3 +115,56 @@ fn the_head_goes_back_below_what_has_been_applied() {
     engine.set_heads(blocks[19].hash(), None, None).unwrap();
     assert_eq!(engine.store().digest(20).unwrap(), node.engine.store().digest(20).unwrap());
 }
+
+#[test]
+fn an_unwind_that_fails_anywhere_leaves_an_engine_that_goes_on() {
+    let node = Node::new();
+    let (alice, to) = (node.account(0), Address::repeat_byte(1));
+    let blocks: Vec<_> =
+        (0..21).map(|nonce| node.produce(&[raw(&alice.transfer(nonce, to, 1))]).block).collect();
+    let mut point = 0;
+    loop {
+        let kv = Arc::new(MemoryKv::new());
+        let config = StoreConfig {
+            background: false,
+            tail: TailLimits { reorg_blocks: 2, ..Default::default() },
+            ..Default::default()
+        };
+        let store = Store::with_kv(Arc::clone(&kv) as _, config).unwrap();
+        store.init_genesis(&node.spec).unwrap();
+        let engine = Engine::new(
+            Arc::clone(&node.spec),
+            store,
+            EngineConfig { threads: 2, ..Default::default() },
+        );
+        let _events = engine.subscribe();
+        let import = |blocks: &[Arc<phala_primitives::RecoveredBlock>]| -> Result<(), _> {
+            blocks.iter().try_for_each(|block| {
+                let status = engine.import(block.clone_sealed_block())?;
+                assert!(!matches!(status, ImportStatus::Invalid { .. }), "{status:?}");
+                Ok::<_, EngineError>(())
+            })
+        };
+        import(&blocks[..20]).unwrap();
+        engine.set_heads(blocks[19].hash(), None, None).unwrap();
+        engine.store().advance().unwrap();
+        let error = KvError::NoSpace("full".into());
+        kv.set_fault(Some(Fault::Fail { at: kv.points() + point, times: 1, error }));
+        let failed = engine.set_heads(blocks[4].hash(), None, None).is_err();
+        kv.set_fault(None);
+        if !failed {
+            break;
+        }
+        assert_eq!(engine.heads(), engine.store().heads(), "point {point}");
+        if import(&blocks).is_err() {
+            // Once, because the head has gone back in the meantime.
+            assert_eq!(engine.heads(), engine.store().heads(), "point {point}");
+            import(&blocks).unwrap();
+        }
+        engine.set_heads(blocks[20].hash(), None, None).unwrap();
+        engine.store().advance().unwrap();
+        assert_eq!(engine.store().digest(21).unwrap(), node.engine.store().digest(21).unwrap());
+        point += 1;
+    }
+    assert!(point > 4, "{point}");
+}
