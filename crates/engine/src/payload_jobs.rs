@@ -56,7 +56,9 @@ impl Job {
     /// Keeps a payload if it is better than the best, or the first one that was filled.
     fn offer(&self, payload: Option<BuiltPayload>) {
         let mut state = self.state.lock();
+        // Once somebody has the best payload it is final: it may be signed already.
         if let Some(payload) = payload
+            && !self.is_stopped()
             && is_better(&payload, &state.best)
         {
             state.best = Arc::new(payload);
@@ -73,8 +75,9 @@ impl Job {
         }
     }
 
-    /// The best payload, once the first attempt to fill it has ended or `patience` has.
-    fn best(&self, patience: Duration) -> Arc<BuiltPayload> {
+    /// The best payload, once the first attempt to fill it has ended or `patience` has. It is
+    /// final: nothing better is taken from then on.
+    fn resolve(&self, patience: Duration) -> Arc<BuiltPayload> {
         let deadline = Instant::now() + patience;
         let mut state = self.state.lock();
         while !state.is_filled {
@@ -82,6 +85,8 @@ impl Job {
                 break;
             }
         }
+        self.stop.store(true, Ordering::Relaxed);
+        self.changed.notify_all();
         Arc::clone(&state.best)
     }
 }
@@ -150,9 +155,7 @@ impl Engine {
     /// never given out or is forgotten.
     pub fn resolve_payload(&self, id: PayloadId) -> Option<Arc<BuiltPayload>> {
         let job = self.inner.jobs.get(id)?;
-        let best = job.best(self.inner.config.build_time_limit);
-        job.stop();
-        Some(best)
+        Some(job.resolve(self.inner.config.build_time_limit))
     }
 
     fn improve(&self, plan: BuildPlan, job: Arc<Job>) {
