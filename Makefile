@@ -29,7 +29,7 @@ dev: setup ## Run a development chain with funded accounts; Ctrl-C stops it
 
 .PHONY: test
 test: setup ## Run all tests
-	cargo test $(CARGO_FLAGS)
+	cargo test $(CARGO_FLAGS) --no-fail-fast
 
 .PHONY: check
 check: setup ## Check format, lints, documentation, dependencies and layers
