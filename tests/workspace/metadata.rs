@@ -7,8 +7,11 @@ use serde_json::Value;
 /// The resolved dependency graph with all members.
 pub(crate) fn cargo_metadata() -> Value {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    // Only what this platform needs has been downloaded.
+    let platform = format!("--filter-platform={}-unknown-linux-gnu", std::env::consts::ARCH);
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--locked", "--offline", "--manifest-path"])
+        .args(["metadata", "--format-version=1", "--locked", "--offline", &platform])
+        .arg("--manifest-path")
         .arg(manifest)
         .output()
         .expect("cargo runs");
