@@ -88,9 +88,9 @@ pub enum Defect {
     #[error("hashes to {found}, expected {expected}")]
     WrongHash {
         /// The reference held by the parent, or the root.
-        expected: NodeRef,
+        expected: Box<NodeRef>,
         /// What the data give.
-        found: NodeRef,
+        found: Box<NodeRef>,
     },
     /// More leaves under an unstored node than a page can hold.
     #[error("more than {limit} leaves without a stored node")]
@@ -112,6 +112,13 @@ pub enum Defect {
     /// The flat state returned keys out of order or outside of the range asked for.
     #[error("leaf {0} is out of order or out of range")]
     WrongLeaf(B256),
+}
+
+impl Defect {
+    /// References are boxed, so that results stay small where nothing is wrong.
+    pub(crate) fn wrong_hash(expected: NodeRef, found: NodeRef) -> Self {
+        Self::WrongHash { expected: Box::new(expected), found: Box::new(found) }
+    }
 }
 
 struct Trie<'a>(&'a Option<B256>);

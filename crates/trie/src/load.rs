@@ -45,7 +45,7 @@ impl<L: Leaves> Loader<'_, L> {
         };
         if found.root() != root {
             let (expected, found) = (NodeRef::of_hash(root), NodeRef::of_hash(found.root()));
-            let defect = Defect::WrongHash { expected, found };
+            let defect = Defect::wrong_hash(expected, found);
             return Err(self.corrupt(Vec::new(), defect));
         }
         Ok((node.clone(), self.cache.insert(node)))
@@ -74,7 +74,7 @@ impl<L: Leaves> Loader<'_, L> {
             (Node::Page(Arc::new(page)), found)
         };
         if found != child.node {
-            let defect = Defect::WrongHash { expected: child.node, found };
+            let defect = Defect::wrong_hash(child.node, found);
             return Err(self.corrupt(nibbles::unpack(&key, 0..from), defect));
         }
         branch.set_link(nibble, self.cache.insert(node.clone()));

@@ -226,14 +226,14 @@ impl Walk<'_> {
             return Ok(());
         }
         let (expected, found) = (NodeRef::of_hash(root), NodeRef::of_hash(found.root()));
-        Err(self.corrupt(0, Defect::WrongHash { expected, found }))
+        Err(self.corrupt(0, Defect::wrong_hash(expected, found)))
     }
 
     fn check(&self, from: usize, expected: NodeRef, found: NodeRef) -> Result<(), TrieError> {
         if found == expected {
             return Ok(());
         }
-        let defect = Defect::WrongHash { expected, found };
+        let defect = Defect::wrong_hash(expected, found);
         Err(self.corrupt(from, defect))
     }
 
