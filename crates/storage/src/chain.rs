@@ -176,7 +176,8 @@ impl Chain {
     /// Makes `path` (in order, each in the tail) the canonical blocks above `fork`.
     pub(crate) fn set_canonical(&mut self, fork: u64, path: &[BlockRef], heads: Heads) {
         let old = self.heads.latest;
-        let stack = self.stack(heads.latest.hash);
+        // Merged later, off the block path.
+        let stack = self.loose_stack(heads.latest.hash).map(|(stack, _)| stack);
         let keep =
             usize::try_from(fork.saturating_sub(self.base.block.number)).unwrap_or(usize::MAX);
         if keep < self.canonical.len() || !path.is_empty() {

@@ -1,6 +1,6 @@
 //! Keys of all families. Integers are big-endian, so keys sort by number.
 
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{B256, keccak256};
 use phala_primitives::BlockRef;
 
 /// Bytes of a block number in a key.
@@ -156,11 +156,6 @@ pub(crate) fn log_index(prefix: [u8; 9], number: u64) -> [u8; 17] {
     key[..9].copy_from_slice(&prefix);
     key[9..].copy_from_slice(&number.to_be_bytes());
     key
-}
-
-/// keccak256 of an address: how the state names an account.
-pub(crate) fn address_hash(address: &Address) -> B256 {
-    keccak256(address)
 }
 
 /// Names in `meta`.

@@ -1,9 +1,10 @@
 //! What a database says when it is opened: heads, base, and the blocks between them.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use alloy_primitives::B256;
-use phala_primitives::{BlockRef, Heads, SealedHeader, StoredNode};
+use phala_primitives::{AccountDiff, BlockRef, Heads, SealedHeader, StoredNode};
 use rayon::prelude::*;
 
 use crate::StorageError;
@@ -12,8 +13,9 @@ use crate::keys;
 use crate::kv::{Bounds, Family, KvSnapshot, KvStore};
 use crate::layer::{Layer, LayerBuilder};
 use crate::meta::{self, Applying, Identity, Step};
-use crate::record::{StoredDiff, decode_diff, decode_header, open_value};
+use crate::record::{NodeChange, StoredDiff, decode_diff, decode_header, open_value};
 use crate::stack::Stack;
+use crate::state_value::{decode_node, decode_partial_node};
 use crate::unwind;
 use crate::view::node_in;
 
@@ -54,13 +56,12 @@ fn load_chain(
 ) -> Result<Chain, StorageError> {
     let snapshot = kv.snapshot();
     let path = canonical_path(snapshot.as_ref(), base, heads.latest)?;
-    let found = read_blocks(snapshot.as_ref(), base, &path)?;
-
-    let dirty_until = match applying {
+    let until = match applying {
         Some(Applying { step: Step::Flat, high, .. }) => Some(high),
         _ => None,
     };
-    let dirty = match dirty_until {
+    let found = read_blocks(snapshot.as_ref(), base, &path, until)?;
+    let dirty = match until {
         Some(until) => Some(Dirty { cover: Arc::new(cover(&found, &path, until)?), until }),
         None => None,
     };
@@ -69,12 +70,23 @@ fn load_chain(
     let mut chain = Chain::new(heads, base, meta::pruned(kv.as_ref())?.state);
     // Until the canonical chain is set, base is the head: stacks are built from there.
     chain.heads = Heads { latest: chain.base.block, ..heads };
-    for one in found {
-        insert(&mut chain, one, lenient)?;
+    let (canonical, side): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|one| is_on_path(chain.base.block, &path, one.block));
+    let base = Arc::clone(&chain.base);
+    let mut nodes = RunningNodes { base: &base, newest: HashMap::new() };
+    for one in canonical {
+        insert(&mut chain, one, lenient, &mut nodes)?;
     }
     for block in &path {
         if !chain.blocks.contains_key(&block.hash) {
             return Err(StorageError::missing("record", *block));
+        }
+    }
+    for one in side {
+        if let Some((stack, _)) = chain.loose_stack(one.header.parent_hash) {
+            let block = one.block;
+            let mut nodes = StackNodes { stack: &stack, base: &base, block, lenient };
+            insert(&mut chain, one, lenient, &mut nodes)?;
         }
     }
     let fork = chain.base.block.number;
@@ -89,7 +101,16 @@ fn load_chain(
 struct Found {
     block: BlockRef,
     header: SealedHeader,
-    diff: StoredDiff,
+    /// Its accounts and slots; the nodes still need those of the parent.
+    layer: LayerBuilder,
+    nodes: Vec<NodeChange>,
+    /// Kept only for the cover.
+    accounts: Vec<AccountDiff>,
+}
+
+fn is_on_path(base: BlockRef, path: &[BlockRef], block: BlockRef) -> bool {
+    let place = block.number.checked_sub(base.number + 1);
+    place.and_then(|place| path.get(usize::try_from(place).ok()?)) == Some(&block)
 }
 
 /// Headers and diffs above base, in order of height: those of the canonical chain, and side
@@ -98,6 +119,7 @@ fn read_blocks(
     snapshot: &dyn KvSnapshot,
     base: BlockRef,
     path: &[BlockRef],
+    cover_until: Option<BlockRef>,
 ) -> Result<Vec<Found>, StorageError> {
     let mut blocks = path.to_vec();
     let from = keys::number(base.number + 1);
@@ -109,8 +131,7 @@ fn read_blocks(
         let key = cursor.item().0;
         let block =
             keys::record_block(key).ok_or_else(|| StorageError::damaged(Family::Headers, key))?;
-        let place = usize::try_from(block.number - base.number - 1).unwrap_or(usize::MAX);
-        if path.get(place) != Some(&block) {
+        if !is_on_path(base, path, block) {
             blocks.push(block);
             side += 1;
         }
@@ -122,7 +143,15 @@ fn read_blocks(
         .map(|block| {
             let header = read_header_at(snapshot, block)?;
             let header = header.ok_or_else(|| StorageError::missing("header", block))?;
-            Ok(Found { block, header, diff: read_diff(snapshot, block)? })
+            let mut diff = read_diff(snapshot, block)?;
+            if diff.parent != header.parent_hash {
+                return Err(StorageError::damaged(Family::Diffs, &keys::record(block)));
+            }
+            let layer = accounts_after(&diff.accounts);
+            if cover_until.is_none_or(|until| block.number > until.number) {
+                diff.accounts = Vec::new();
+            }
+            Ok(Found { block, header, layer, nodes: diff.nodes, accounts: diff.accounts })
         })
         .collect()
 }
@@ -194,7 +223,7 @@ fn cover(found: &[Found], path: &[BlockRef], until: BlockRef) -> Result<Layer, S
             .find(|one| one.block == *block)
             .ok_or_else(|| StorageError::missing("record", *block))?;
         let mut builder = LayerBuilder::default();
-        for account in &one.diff.accounts {
+        for account in &one.accounts {
             builder.account(account.hash, account.before.as_ref());
             for slot in &account.slots {
                 builder.slot(account.hash, slot.hash, &slot.before);
@@ -206,57 +235,103 @@ fn cover(found: &[Found], path: &[BlockRef], until: BlockRef) -> Result<Layer, S
     Ok(cover)
 }
 
-fn insert(chain: &mut Chain, one: Found, lenient: bool) -> Result<(), StorageError> {
-    let Found { block, header, diff } = one;
-    if diff.parent != header.parent_hash {
-        return Err(StorageError::damaged(Family::Diffs, &keys::record(block)));
-    }
-    let parent = header.parent_hash;
-    if parent != chain.base.block.hash && !chain.blocks.contains_key(&parent) {
-        return Ok(());
-    }
-    let stack = if diff.nodes.is_empty() {
-        Stack::default()
-    } else {
-        chain.stack(parent).unwrap_or_default()
-    };
-    let base = Arc::clone(&chain.base);
-    let layer = layer_of(block, &diff, lenient, |key| {
-        if lenient {
-            lenient_node(&stack, &base, key)
-        } else {
-            node_in(&stack, &base, block.number, key)
-        }
-    })?;
+fn insert(
+    chain: &mut Chain,
+    one: Found,
+    lenient: bool,
+    nodes: &mut impl ParentNodes,
+) -> Result<(), StorageError> {
+    let layer = with_nodes(one.layer, one.block, &one.nodes, lenient, nodes)?;
     chain.insert(Arc::new(TailBlock {
-        block,
-        parent,
-        header: Arc::new(header),
+        block: one.block,
+        parent: one.header.parent_hash,
+        header: Arc::new(one.header),
         layer: Arc::new(layer),
         transactions: OnceLock::new(),
     }));
     Ok(())
 }
 
-/// The layer of a stored diff, given the trie nodes of its parent.
+/// Where the stored trie nodes of a block's parent are read.
+trait ParentNodes {
+    fn before(&mut self, key: &[u8]) -> Result<Option<StoredNode>, StorageError>;
+
+    /// Tells what the block left.
+    fn after(&mut self, _key: &[u8], _node: Option<StoredNode>) {}
+}
+
+/// Nodes of one chain whose blocks come in order.
+struct RunningNodes<'a> {
+    base: &'a Base,
+    newest: HashMap<Vec<u8>, Option<StoredNode>>,
+}
+
+impl ParentNodes for RunningNodes<'_> {
+    fn before(&mut self, key: &[u8]) -> Result<Option<StoredNode>, StorageError> {
+        match self.newest.remove(key) {
+            Some(node) => Ok(node),
+            None => base_node(self.base, key),
+        }
+    }
+
+    fn after(&mut self, key: &[u8], node: Option<StoredNode>) {
+        self.newest.insert(key.to_vec(), node);
+    }
+}
+
+/// Nodes of one block.
+struct StackNodes<'a> {
+    stack: &'a Stack,
+    base: &'a Base,
+    block: BlockRef,
+    lenient: bool,
+}
+
+impl ParentNodes for StackNodes<'_> {
+    fn before(&mut self, key: &[u8]) -> Result<Option<StoredNode>, StorageError> {
+        if self.lenient {
+            lenient_node(self.stack, self.base, key)
+        } else {
+            node_in(self.stack, self.base, self.block.number, key)
+        }
+    }
+}
+
+/// The layer of a stored diff on top of `stack`.
 pub(crate) fn layer_of(
     block: BlockRef,
     diff: &StoredDiff,
-    lenient: bool,
-    mut parent_node: impl FnMut(&[u8]) -> Result<Option<StoredNode>, StorageError>,
+    stack: &Stack,
+    base: &Base,
 ) -> Result<Layer, StorageError> {
+    let mut nodes = StackNodes { stack, base, block, lenient: false };
+    with_nodes(accounts_after(&diff.accounts), block, &diff.nodes, false, &mut nodes)
+}
+
+fn accounts_after(accounts: &[AccountDiff]) -> LayerBuilder {
     let mut builder = LayerBuilder::default();
-    for account in &diff.accounts {
+    for account in accounts {
         builder.account(account.hash, account.after.as_ref());
         for slot in &account.slots {
             builder.slot(account.hash, slot.hash, &slot.after);
         }
     }
-    for change in &diff.nodes {
+    builder
+}
+
+fn with_nodes(
+    mut builder: LayerBuilder,
+    block: BlockRef,
+    changes: &[NodeChange],
+    lenient: bool,
+    nodes: &mut impl ParentNodes,
+) -> Result<Layer, StorageError> {
+    for change in changes {
         let after = match &change.patch {
             None => None,
             Some(patch) => {
-                let before = if patch.is_relative() { parent_node(&change.key)? } else { None };
+                let before =
+                    if patch.is_relative() { nodes.before(&change.key)? } else { None };
                 let node = patch
                     .apply(before.as_ref(), lenient)
                     .map_err(|_| StorageError::damaged(Family::Diffs, &keys::record(block)))?;
@@ -264,6 +339,7 @@ pub(crate) fn layer_of(
             }
         };
         builder.node(&change.key, after.as_ref());
+        nodes.after(&change.key, after);
     }
     Ok(builder.finish())
 }
@@ -276,7 +352,6 @@ fn lenient_node(
     base: &Base,
     key: &[u8],
 ) -> Result<Option<StoredNode>, StorageError> {
-    use crate::state_value::{decode_node, decode_partial_node};
     for layer in stack.newest_first() {
         if let Some(value) = layer.nodes.get(key) {
             if value.is_empty() {
@@ -286,6 +361,10 @@ fn lenient_node(
             return decode_partial_node(value).map(Some).map_err(damaged);
         }
     }
+    base_node(base, key)
+}
+
+fn base_node(base: &Base, key: &[u8]) -> Result<Option<StoredNode>, StorageError> {
     let mut found = None;
     base.snapshot.get(Family::Trie, key, &mut |value| found = Some(decode_node(value)))?;
     found.transpose().map_err(|_| StorageError::damaged(Family::Trie, key))

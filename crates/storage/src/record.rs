@@ -16,7 +16,7 @@ use crate::keys;
 use crate::kv::{Batch, Family};
 
 pub(crate) use body::{decode_body, encode_body, join_block};
-pub(crate) use diff::{StoredDiff, child_ref, decode_diff, encode_diff};
+pub(crate) use diff::{NodeChange, StoredDiff, child_ref, decode_diff, encode_diff};
 pub(crate) use header::{decode_header, encode_header};
 pub(crate) use receipts::{decode_receipts, encode_receipts};
 

@@ -103,8 +103,14 @@ impl Store {
             disk,
             write_failure: OnceLock::new(),
         });
-        let thread =
-            if config.background { Some(worker::spawn(Arc::clone(&inner))?) } else { None };
+        // The layers of the tail are merged now, and a begun move of base is finished.
+        let thread = if config.background {
+            inner.signal.wake();
+            Some(worker::spawn(Arc::clone(&inner))?)
+        } else {
+            inner.compact_head_stack();
+            None
+        };
         Ok(Self(Arc::new(Handle { inner, thread: Mutex::new(thread) })))
     }
 

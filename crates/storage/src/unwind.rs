@@ -22,7 +22,7 @@ use crate::record::StoredDiff;
 use crate::slice::SliceWriter;
 use crate::state_value::{put_account, put_node};
 use crate::store::Inner;
-use crate::view::{View, node_in};
+use crate::view::View;
 use crate::wire::{Reader, Wire, put_varint, put_word};
 use crate::{StorageError, Store};
 
@@ -185,8 +185,7 @@ impl Inner {
                 let stack = stack.ok_or(StorageError::UnknownBlock(header.parent_hash))?;
                 (Arc::clone(&chain.base), stack)
             };
-            let node = |key: &[u8]| node_in(&stack, &base, block.number, key);
-            let layer = layer_of(*block, &diff, false, node)?;
+            let layer = layer_of(*block, &diff, &stack, &base)?;
             self.chain.write().insert(Arc::new(TailBlock {
                 block: *block,
                 parent: header.parent_hash,
