@@ -12,8 +12,8 @@ use crate::{
     error::Defect,
     leaves::Leaves,
     nibbles,
-    page::{Entry, Origin, PAGE_LEAVES, Page, UNSTORE_LEAVES},
-    parallel,
+    page::{Entry, Origin, PAGE_LEAVES, Page},
+    parallel::{self, Split},
     scratch::Scratch,
     update::{Effects, Subtree, Update},
 };
@@ -65,7 +65,7 @@ impl<L: Leaves> Update<'_, L> {
             let subtree = self.take(nibble, part, old, effects)?;
             return self.collapse(place, subtree, &mut effects.scratch).map(Some);
         }
-        if self.is_stored(place, &parts, old) {
+        if place.leaves > PAGE_LEAVES as u64 {
             let children: Vec<Child> = parts
                 .into_iter()
                 .filter_map(|(nibble, part)| match part {
@@ -89,19 +89,6 @@ impl<L: Leaves> Update<'_, L> {
         }
         let page = Page::build(&entries, place.from, None, self, &mut effects.scratch)?;
         Ok(Some(Subtree::page(page)))
-    }
-
-    /// Whether the branch over `parts` is a stored node: above the size of a page, or above a stored
-    /// node, or it was one and is not yet small enough.
-    fn is_stored(&self, place: &Place, parts: &[(u8, Part)], old: Option<&Arc<Branch>>) -> bool {
-        place.leaves > PAGE_LEAVES as u64
-            || old.is_some() && place.leaves > UNSTORE_LEAVES
-            || parts.iter().any(|(nibble, part)| match part {
-                Part::New(subtree) => matches!(subtree.node, Node::Branch(_)),
-                Part::Kept => {
-                    old.and_then(|old| old.child(*nibble)).is_some_and(|child| child.is_stored)
-                }
-            })
     }
 
     /// The subtree of a part, taken out of the old branch if it is still there.
@@ -168,8 +155,9 @@ impl<L: Leaves> Update<'_, L> {
         let at = nibbles::common(&key, &last.leaf.key);
         let nibble = |entry: &Entry| nibbles::at(&entry.leaf.key, at);
         let groups: Vec<&[Entry]> = entries.chunk_by(|a, b| nibble(a) == nibble(b)).collect();
-        let is_parallel = entries.len() >= PARALLEL_ENTRIES_MIN;
-        let built = parallel::each(groups, is_parallel, effects, |group, effects| {
+        let is_large = entries.len() >= PARALLEL_ENTRIES_MIN;
+        let split = if is_large { Split::By(1) } else { Split::None };
+        let built = parallel::each(groups, split, effects, |group, effects| {
             let subtree = self.build(group, at + 1, old, effects)?;
             Ok::<_, TrieError>((nibble(&group[0]), subtree))
         })?;

@@ -22,9 +22,10 @@ const SHARDS: usize = 16;
 const BRANCH_HEAT: u8 = 4;
 const PAGE_HEAT: u8 = 1;
 
-/// The part of the budget that nodes of old versions may take: enough for a reorg of a few blocks,
-/// and little enough that what blocks work on stays in the processor's cache.
-const SUPERSEDED_SHARE: usize = 4;
+/// The part of the budget that nodes of old versions may take: enough for a reorg of two blocks of
+/// 2,000 accounts or many small ones, and little enough that the memory pages are made from is still
+/// in the processor's cache.
+const SUPERSEDED_SHARE: usize = 12;
 
 /// What an entry costs besides its node: the slot, the reference counts and the allocator's share.
 const ENTRY_OVERHEAD: usize = size_of::<Slot>() + 96;

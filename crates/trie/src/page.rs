@@ -15,12 +15,12 @@ use crate::{
     scratch::Scratch,
 };
 
-/// Most leaves of a page; a branch with more under it is a stored node.
+/// Most leaves of a page; a branch with more under it is a stored node, and only that.
+///
+/// The limit is the same in both directions, so that the stored nodes follow from the state alone,
+/// whatever way led to it: the record of a block names nodes as changes against its parent, and must
+/// still fit when the parent's state was reached again by an unwind.
 pub(crate) const PAGE_LEAVES: usize = 64;
-
-/// A stored node that falls to this many leaves becomes part of a page. The distance to
-/// [`PAGE_LEAVES`] keeps a node that hovers around the limit from being written and deleted by turns.
-pub(crate) const UNSTORE_LEAVES: u64 = 32;
 
 /// A subtree of at most [`PAGE_LEAVES`] leaves: the unit that is loaded and evicted.
 ///

@@ -13,7 +13,7 @@ use crate::{
     leaves::{AccountLeaves, SlotLeaves},
     load::Loader,
     nibbles, node_diff,
-    parallel::{self, Merge},
+    parallel::{self, Merge, Split},
     update::{Change, Effects, Update, Updated},
 };
 
@@ -87,38 +87,27 @@ impl StateTrie {
         source: &dyn TrieSource,
         diffs: &mut [AccountDiff],
     ) -> Result<TrieUpdate, TrieError> {
-        check_sorted(diffs.iter().map(|diff| diff.hash))?;
         let updated = self.update_storage(parent, source, diffs)?;
-        for diff in diffs.iter_mut() {
-            let before = diff.before.map_or(EMPTY_STORAGE_ROOT, |account| account.storage_root);
-            if let Some(account) = &mut diff.after {
-                account.storage_root = before;
-            }
-        }
         let mut effects = Effects::default();
         let mut nodes = Vec::new();
         let mut storage = vec![None; diffs.len()];
+        let mut roots = vec![None; diffs.len()];
         for (index, mut updated) in updated {
-            let diff = &mut diffs[index];
-            node_diff::collect(Some(diff.hash), &mut updated.effects, &mut nodes);
+            node_diff::collect(Some(diffs[index].hash), &mut updated.effects, &mut nodes);
             effects.merge(updated.effects);
             storage[index] = updated.is_changed.then_some(updated.id);
-            match &mut diff.after {
-                Some(account) => account.storage_root = updated.root,
-                None => check_deleted(diff.hash, updated.root)?,
-            }
+            roots[index] = Some(updated.root);
         }
-        for diff in diffs.iter().filter(|diff| diff.after.is_none() && diff.slots.is_empty()) {
-            let before = diff.before.map_or(EMPTY_STORAGE_ROOT, |account| account.storage_root);
-            check_deleted(diff.hash, before)?;
+        let mut changes = Vec::with_capacity(diffs.len());
+        for ((diff, root), index) in diffs.iter_mut().zip(roots).zip(0..) {
+            let storage_root = root.unwrap_or_else(|| storage_root_before(diff));
+            match &mut diff.after {
+                Some(account) => account.storage_root = storage_root,
+                None => check_deleted(diff.hash, storage_root)?,
+            }
+            changes.push(Change { key: diff.hash, index, is_present: diff.after.is_some() });
         }
 
-        let changes = diffs.iter().zip(0..).map(|(diff, index)| Change {
-            key: diff.hash,
-            index,
-            is_present: diff.after.is_some(),
-        });
-        let changes: Vec<Change> = changes.collect();
         let leaves = AccountLeaves { source, diffs, storage: &storage };
         let top = match changes.as_slice() {
             [] => None,
@@ -144,12 +133,15 @@ impl StateTrie {
         source: &dyn TrieSource,
         diffs: &[AccountDiff],
     ) -> Result<Vec<(usize, Updated)>, TrieError> {
+        check_sorted(diffs.iter().map(|diff| diff.hash))?;
         let mut jobs: Vec<usize> =
             (0..diffs.len()).filter(|index| !diffs[*index].slots.is_empty()).collect();
         jobs.sort_by_key(|index| Reverse(diffs[*index].slots.len()));
         let slots: usize = jobs.iter().map(|index| diffs[*index].slots.len()).sum();
-        parallel::each(jobs, slots >= parallel::KEYS_MIN, &mut (), |index, ()| {
-            let AccountDiff { hash, before, slots, .. } = &diffs[index];
+        let is_large = slots >= parallel::KEYS_MIN;
+        let split = if is_large { Split::By(1) } else { Split::None };
+        parallel::each(jobs, split, &mut (), |index, ()| {
+            let AccountDiff { hash, slots, .. } = &diffs[index];
             check_sorted(slots.iter().map(|slot| slot.hash))?;
             let changes = slots.iter().zip(0..).map(|(slot, index)| Change {
                 key: slot.hash,
@@ -157,7 +149,7 @@ impl StateTrie {
                 is_present: !slot.after.is_zero(),
             });
             let changes: Vec<Change> = changes.collect();
-            let root = before.map_or(EMPTY_STORAGE_ROOT, |account| account.storage_root);
+            let root = storage_root_before(&diffs[index]);
             let leaves = SlotLeaves { source, owner: *hash, diffs: slots };
             let top = self.storage_top(parent, &leaves, root)?;
             let updated = Update::new(&leaves, &self.cache, &changes).run(root, top)?;
@@ -228,6 +220,10 @@ impl std::fmt::Debug for StateTrie {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StateTrie").field("stats", &self.stats()).finish()
     }
+}
+
+fn storage_root_before(diff: &AccountDiff) -> B256 {
+    diff.before.map_or(EMPTY_STORAGE_ROOT, |account| account.storage_root)
 }
 
 /// Refuses keys that are not in strictly ascending order.

@@ -15,7 +15,7 @@ use crate::{
     load::Loader,
     nibbles, node_rlp,
     page::{Entry, Leaf, Origin, PAGE_LEAVES, Page, Values},
-    parallel,
+    parallel::{self, Split},
     scratch::Scratch,
 };
 
@@ -260,9 +260,12 @@ impl<'a, L: Leaves> Update<'a, L> {
         effects: &mut Effects,
     ) -> Result<Outcome, TrieError> {
         let groups = by_nibble(changes, branch.at());
-        let keys_min = if from == 0 { parallel::KEYS_MIN } else { parallel::NESTED_KEYS_MIN };
-        let is_parallel = changes.len() >= keys_min;
-        let outcomes = parallel::each(groups, is_parallel, effects, |(nibble, group), effects| {
+        let split = match changes.len() {
+            ..parallel::KEYS_MIN => Split::None,
+            // Below the top of a trie, threads are busy with the parts of the top already.
+            _ => Split::By(if from == 0 { 1 } else { 4 }),
+        };
+        let outcomes = parallel::each(groups, split, effects, |(nibble, group), effects| {
             let from = branch.at() + 1;
             let outcome = if branch.slot(nibble).is_some() {
                 let child = self.loader.child(branch, nibble)?;

@@ -8,7 +8,7 @@ use crate::{
     cache::Node,
     leaves::{AccountLeaves, SlotLeaves},
     load::Loader,
-    parallel,
+    parallel::{self, Split},
 };
 
 impl StateTrie {
@@ -54,7 +54,7 @@ impl StateTrie {
         };
         let has_room = || self.stats().bytes < bytes;
         while !level.is_empty() && has_room() {
-            let found = parallel::each(level.clone(), true, &mut (), |branch, ()| {
+            let found = parallel::each(level.clone(), Split::By(1), &mut (), |branch, ()| {
                 let stored =
                     |nibble: &u8| branch.child(*nibble).is_some_and(|child| child.is_stored);
                 let children = branch.nibbles().filter(stored);
@@ -66,7 +66,7 @@ impl StateTrie {
                 Node::Page(_) => None,
             }));
         }
-        parallel::each(branches, true, &mut (), |branch, ()| {
+        parallel::each(branches, Split::By(1), &mut (), |branch, ()| {
             if !has_room() {
                 return Ok(());
             }

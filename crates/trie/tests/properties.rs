@@ -70,11 +70,12 @@ fn check_history(name: &str, keys: Keys, blocks: usize, accounts: usize, slots: 
             assert_same_nodes(&again.nodes, &update.nodes);
         }
 
-        // Undone, it is as before, up to the hysteresis.
+        // Undone, it is as before, down to the stored nodes.
         let mut undone = world.clone();
         let mut undo = reversed(&diffs);
         assert_eq!(undone.apply(&warm, &mut undo).root, parent.version.root(), "undo {block}");
         assert!(undone.source.all_accounts().eq(parent.source.all_accounts()));
+        assert!(undone.source.all_nodes().eq(parent.source.all_nodes()));
         if block % 8 == 0 {
             assert_nodes(&undone.source);
         }

@@ -156,7 +156,7 @@ fn assert_subtree(
         return 0;
     };
     assert_eq!(node.leaf_count, leaves.len() as u64);
-    assert!(node.leaf_count > 32, "{} leaves under {path:?} are stored", leaves.len());
+    assert!(node.leaf_count > 64, "{} leaves under {path:?} are stored", leaves.len());
     let (first, last) = (&leaves[0].0, &leaves[leaves.len() - 1].0);
     let at = first.iter().zip(last).take_while(|(a, b)| a == b).count();
     assert_eq!(node.prefix, first[path.len()..at]);
