@@ -45,5 +45,5 @@ bench: setup ## Measure import, build, state root, memory, disk and RPC; prints 
 	cargo run $(CARGO_FLAGS) -p phala-bench -- all --workload $(BENCH_DIR)/workload --json $(BENCH_DIR)/figures.json $(ARGS)
 
 .PHONY: soak
-soak: build ## Run the long tests: 200 crash rounds, a minute of load
-	PHALA_SOAK=1 cargo test $(CARGO_FLAGS) --test crash --test e2e -- --include-ignored --nocapture
+soak: build ## Run the long tests: 200 crash rounds, many random blocks, a minute of load
+	PHALA_SOAK=1 cargo test $(CARGO_FLAGS) --test crash --test differential --test e2e -- --include-ignored --nocapture

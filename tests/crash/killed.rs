@@ -10,9 +10,10 @@ use std::{
 use phala_engine::Engine;
 use phala_storage::StoreConfig;
 use phala_tests::{
-    assert_verified, engine_in_folder, engine_in_memory, restless_store, seeded_rng,
+    assert_verified, engine_in_folder, engine_in_memory, restless_store, seeded_rng, soak_or,
 };
 use rand::Rng as _;
+use tempfile::TempDir;
 
 use crate::{
     child,
@@ -21,12 +22,38 @@ use crate::{
 
 /// Rounds unless `PHALA_CRASH_ROUNDS` says otherwise.
 const ROUNDS: usize = 20;
+const SOAK_ROUNDS: usize = 200;
 
 /// Calls in a script: more than a few rounds get through.
 const STEPS: usize = 1_500;
 
 /// Time a child has before it is killed, including that for its start.
 const LIFETIME_MS: std::ops::Range<u64> = 20..700;
+
+/// Where a child works; stays for a look if the test fails.
+struct Folder(Option<TempDir>);
+
+impl Folder {
+    fn with(script: &Script) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        script.write(&folder.path().join("script"));
+        Self(Some(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.as_ref().expect("until it is dropped").path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if thread::panicking()
+            && let Some(folder) = self.0.take()
+        {
+            println!("the folder stays: {}", folder.keep().display());
+        }
+    }
+}
 
 /// What a child told before it ended.
 #[derive(Debug, Default)]
@@ -65,7 +92,7 @@ fn run_and_kill(folder: &Path, lifetime: Duration, told: &mut Told) {
         told.hear(&line);
     }
     let is_killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
-    assert!(is_killed || (status.success() && told.done), "the child failed: {status}");
+    assert!(is_killed || (status.success() && told.done), "the child failed: {status}, {told:?}");
 }
 
 /// A node that is never killed, kept as far as the killed one.
@@ -126,15 +153,16 @@ fn assert_half_way(engine: &Engine, witness: &Witness, in_flight: &Step, next: u
 
 #[test]
 fn a_killed_node_loses_nothing_it_acknowledged() {
-    let rounds = std::env::var("PHALA_CRASH_ROUNDS")
-        .map_or(ROUNDS, |rounds| rounds.parse().expect("PHALA_CRASH_ROUNDS is a number"));
+    let rounds = match std::env::var("PHALA_CRASH_ROUNDS") {
+        Ok(rounds) => rounds.parse().expect("PHALA_CRASH_ROUNDS is a number"),
+        Err(_) => soak_or(SOAK_ROUNDS, ROUNDS),
+    };
     let mut rng = seeded_rng("a_killed_node_loses_nothing_it_acknowledged");
     let began = Instant::now();
     let script = Script::random(rng.clone(), STEPS, 8);
     println!("{} steps prepared in {:?}", script.steps.len(), began.elapsed());
 
-    let mut folder = tempfile::tempdir().unwrap();
-    script.write(&folder.path().join("script"));
+    let mut folder = Folder::with(&script);
     let (mut told, mut witness) = (Told::default(), Witness::new());
     let mut slowest = Duration::ZERO;
     for round in 0..rounds {
@@ -156,8 +184,7 @@ fn a_killed_node_loses_nothing_it_acknowledged() {
             "round {round}: killed after {lifetime:?} at step {step} of {all}, reopened in {opened:?}"
         );
         if told.done {
-            folder = tempfile::tempdir().unwrap();
-            script.write(&folder.path().join("script"));
+            folder = Folder::with(&script);
             (told, witness) = (Told::default(), Witness::new());
         }
     }

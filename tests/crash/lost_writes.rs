@@ -7,7 +7,9 @@ use phala_storage::{
     StoreConfig,
     kv::{Fault, MemoryKv, Survival},
 };
-use phala_tests::{assert_verified, engine_in_memory, engine_on, restless_store, seeded_rng};
+use phala_tests::{
+    assert_verified, engine_in_memory, engine_on, restless_store, seeded_rng, soak_or,
+};
 use rand::{Rng as _, rngs::StdRng};
 
 use crate::script::{Script, Step, apply, assert_kept, next_step, spec};
@@ -68,7 +70,7 @@ fn a_stop_at_any_numbered_write_leaves_a_node_that_goes_on() {
     run(&engine, &script).unwrap();
     let last = kv.points();
     drop(engine);
-    let count = if std::env::var_os("PHALA_SOAK").is_some() { last - first } else { 40 };
+    let count = soak_or(last - first, 40);
     println!("{} numbered points, {count} stops", last - first);
 
     for stop in 0..count {

@@ -120,6 +120,9 @@ impl Author {
     /// A branch from below the head, which may end below the head or above it.
     fn reorg(&mut self) {
         let head = self.head().number;
+        if head == 0 {
+            return;
+        }
         let depth = self.chain.rng().random_range(1..=REORG_DEPTH_MAX).min(head);
         let fork = head - depth;
         let mut parent = self.canonical(fork);

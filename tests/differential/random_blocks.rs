@@ -13,7 +13,8 @@ use phala_chainspec::{ChainSpec, Fork, Profile, addresses::L2_TO_L1_MESSAGE_PASS
 use phala_evm::witness::Witness;
 use phala_primitives::{Header, Receipt, RecoveredBlock};
 use phala_tests::{
-    RandomChain, Vectors, engine_in_memory, field, restless_store, seeded_rng, with_predeploys,
+    RandomChain, Vectors, engine_in_memory, field, restless_store, seeded_rng, soak_or,
+    with_predeploys,
 };
 
 use crate::{
@@ -46,7 +47,8 @@ fn check_random_chain(name: &str, spec: ChainSpec) -> Checked {
     assert_eq!(state.root(), parent.state_root, "genesis");
     let mut checked =
         Checked { spec: Arc::clone(&spec), tally: Tally::new(), witnesses: Vec::new() };
-    let blocks = if state.accounts.len() < 1_000 { BLOCKS } else { BLOCKS_ON_LARGE_STATE };
+    let is_small = state.accounts.len() < 1_000;
+    let blocks = if is_small { soak_or(20 * BLOCKS, BLOCKS) } else { BLOCKS_ON_LARGE_STATE };
     for _ in 0..blocks {
         headers.push(alloy_rlp::encode(&parent).into());
         let preimages = [state.preimages(), headers.clone()].concat();

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use phala_chainspec::{ChainSpec, Profile};
 use phala_engine::{Engine, EngineError, ImportStatus};
 use phala_primitives::{BlockRef, RecoveredBlock};
-use phala_storage::StoreConfig;
+use phala_storage::{
+    StoreConfig,
+    kv::{MemoryKv, Survival},
+};
 use phala_tests::{
-    RandomChain, assert_verified, engine_in_folder, engine_in_memory, restless_store, seeded_rng,
-    with_predeploys,
+    RandomChain, assert_verified, engine_in_folder, engine_in_memory, engine_on, restless_store,
+    seeded_rng, with_predeploys,
 };
 use rand::{Rng as _, seq::IndexedRandom as _};
 
@@ -84,6 +87,14 @@ fn follow(engine: &Engine, blocks: &[Arc<RecoveredBlock>]) {
     }
 }
 
+/// Whether the engine still knows the block or not, it is welcome, and can be the head.
+fn welcome(engine: &Engine, block: &RecoveredBlock) {
+    let status = engine.import(block.clone_sealed_block()).unwrap();
+    let is_valid = matches!(status, ImportStatus::Valid { .. } | ImportStatus::AlreadyKnown);
+    assert!(is_valid, "{status:?}");
+    engine.set_heads(block.hash(), None, None).unwrap();
+}
+
 #[test]
 fn the_digest_does_not_tell_which_way_a_node_took() {
     for profile in [Profile::Isthmus, Profile::Karst] {
@@ -117,24 +128,32 @@ fn a_head_that_went_below_base_comes_back_by_the_same_blocks() {
     let author = engine_in_memory(&spec, StoreConfig::default());
     let rng = seeded_rng("a_head_that_went_below_base_comes_back_by_the_same_blocks");
     let mut chain = RandomChain::new(author, rng).with_transactions_max(5);
-    let blocks: Vec<_> = (0..40).map(|_| chain.produce()).collect();
+    let blocks: Vec<_> = (0..60).map(|_| chain.produce()).collect();
 
-    let config = StoreConfig { background: false, ..restless_store() };
-    let engine = engine_in_memory(&spec, config);
-    follow(&engine, &blocks);
-    engine.store().advance().unwrap();
-    let base = engine.store().base().number;
-    assert!(base > 20, "base is at {base}");
-    engine.set_heads(blocks[9].hash(), None, None).unwrap();
-    assert_eq!(engine.store().base().number, 10);
-    for block in &blocks[10..] {
-        // Whether the engine still knows the block or not, it is welcome, and can become the head.
-        let status = engine.import(block.clone_sealed_block()).unwrap();
-        let is_valid = matches!(status, ImportStatus::Valid { .. } | ImportStatus::AlreadyKnown);
-        assert!(is_valid, "{status:?}");
-        engine.set_heads(block.hash(), None, None).unwrap();
+    // The contract of EIP-4788 gains two slots a block: its trie has a stored node from block 33 on,
+    // and none when the head goes back below that.
+    for fork in [10, 20, 30, 40] {
+        let kv = Arc::new(MemoryKv::new());
+        let config = StoreConfig { background: false, ..restless_store() };
+        let engine = engine_on(&spec, Arc::clone(&kv) as _, config);
+        follow(&engine, &blocks);
+        engine.store().advance().unwrap();
+        assert!(engine.store().base().number > 50);
+        engine.set_heads(blocks[fork - 1].hash(), None, None).unwrap();
+        assert_eq!(engine.store().base().number, fork as u64);
+        for block in &blocks[fork..] {
+            welcome(&engine, block);
+            // The records must say the same as what is in memory.
+            let left = Arc::new(kv.restart(Survival::Machine));
+            let again = engine_on(&spec, left as _, config);
+            assert_eq!(again.heads(), engine.heads());
+            assert_verified(again.store());
+            let rng = chain.rng().clone();
+            RandomChain::new(again.clone(), rng).with_transactions_max(2).produce();
+            assert_verified(again.store());
+        }
+        assert_verified(engine.store());
+        let digests = [&engine, chain.engine()].map(|engine| engine.store().digest(60).unwrap());
+        assert_eq!(digests[0], digests[1]);
     }
-    assert_verified(engine.store());
-    let digests = [&engine, chain.engine()].map(|engine| engine.store().digest(40).unwrap());
-    assert_eq!(digests[0], digests[1]);
 }

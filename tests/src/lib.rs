@@ -14,12 +14,14 @@ mod predeploys;
 mod random_chain;
 mod random_code;
 mod seed;
+mod soak;
 mod temp_engine;
 mod vectors;
 
 pub use predeploys::with_predeploys;
 pub use random_chain::RandomChain;
 pub use seed::seeded_rng;
+pub use soak::soak_or;
 pub use temp_engine::{
     assert_verified, engine_in_folder, engine_in_memory, engine_on, restless_store,
 };
