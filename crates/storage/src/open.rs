@@ -330,8 +330,7 @@ fn with_nodes(
         let after = match &change.patch {
             None => None,
             Some(patch) => {
-                let before =
-                    if patch.is_relative() { nodes.before(&change.key)? } else { None };
+                let before = if patch.is_relative() { nodes.before(&change.key)? } else { None };
                 let node = patch
                     .apply(before.as_ref(), lenient)
                     .map_err(|_| StorageError::damaged(Family::Diffs, &keys::record(block)))?;

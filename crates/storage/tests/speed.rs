@@ -117,9 +117,7 @@ fn full_diff(rng: &mut StdRng, parent: B256) -> BlockDiff {
         leaf_count: 781,
         state_mask: 0xffff,
         stored_mask: 0,
-        refs: (0..16)
-            .map(|_| NodeRef::of_hash(B256::new(rng.random())))
-            .collect(),
+        refs: (0..16).map(|_| NodeRef::of_hash(B256::new(rng.random()))).collect(),
     };
     let trie = (0..256u16)
         .map(|path| {
