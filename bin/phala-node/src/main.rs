@@ -1,22 +1,23 @@
 //! Runs the node library with the command line, and turns its error into an exit code.
 
-use std::{error::Error, process::ExitCode};
+use std::error::Error;
 
 use phala_node_lib::NodeError;
 
-fn main() -> ExitCode {
-    match phala_node_lib::run(std::env::args_os()) {
-        Ok(()) => ExitCode::SUCCESS,
+fn main() {
+    let code = match phala_node_lib::run(std::env::args_os()) {
+        Ok(()) => 0,
         Err(NodeError::Usage(usage)) => {
             // Help and version are printed to standard output, errors to standard error.
             let _ = usage.print();
-            if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+            u8::try_from(usage.exit_code()).unwrap_or(2)
         }
         Err(error) => {
             eprintln!("error: {}", with_causes(&error));
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
-    }
+    };
+    phala_node_lib::exit(code)
 }
 
 /// The message, and those of its causes that it does not repeat itself.

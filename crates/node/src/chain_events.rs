@@ -15,35 +15,56 @@ use crate::{
     health::unix_now_secs,
 };
 
-/// Carries chain events from the engine to the pool, the diary, health and metrics.
+/// Carries chain events from the engine to the pool, the diary and health, on a thread of its own.
 ///
-/// The engine's channel is bounded: if this thread falls behind by its length, it is told, and the
+/// The engine's channel is bounded: if the thread falls behind by its length, it is told, and the
 /// pool reads the newest head from the store instead.
-pub(crate) fn spawn(
-    runtime: Handle,
-    engine: &Engine,
-    pool: Pool,
-    health: Arc<Health>,
-    mut stop: watch::Receiver<bool>,
-) -> Result<thread::JoinHandle<()>, NodeError> {
-    let mut events = engine.subscribe();
-    let mut follower = Follower { pool, health, diary: Diary::new(Instant::now()) };
-    let run = move || loop {
-        let event = runtime.block_on(async {
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => None,
-                event = events.recv() => Some(event),
+#[derive(Debug)]
+pub(crate) struct ChainEvents {
+    stop: watch::Sender<bool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl ChainEvents {
+    pub(crate) fn start(
+        runtime: Handle,
+        engine: &Engine,
+        pool: Pool,
+        health: Arc<Health>,
+    ) -> Result<Self, NodeError> {
+        let (stop, mut stopped) = watch::channel(false);
+        let mut events = engine.subscribe();
+        let mut follower = Follower { pool, health, diary: Diary::new(Instant::now()) };
+        let run = move || loop {
+            let event = runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped.wait_for(|stop| *stop) => None,
+                    event = events.recv() => Some(event),
+                }
+            });
+            match event {
+                None | Some(Err(RecvError::Closed)) => return,
+                Some(Ok(event)) => follower.on_event(&event),
+                Some(Err(RecvError::Lagged(missed))) => follower.on_missed(missed),
             }
-        });
-        match event {
-            None | Some(Err(RecvError::Closed)) => return,
-            Some(Ok(event)) => follower.on_event(&event),
-            Some(Err(RecvError::Lagged(missed))) => follower.on_missed(missed),
+        };
+        let name = "chain-events";
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+        Ok(Self {
+            stop,
+            thread: Some(thread.map_err(|source| NodeError::Thread { name, source })?),
+        })
+    }
+}
+
+impl Drop for ChainEvents {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.stop.send_replace(true);
+            // A panic has ended the process already.
+            let _ = thread.join();
         }
-    };
-    let name = "chain-events";
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
-    thread.map_err(|source| NodeError::Thread { name, source })
+    }
 }
 
 struct Follower {

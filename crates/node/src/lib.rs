@@ -38,5 +38,6 @@ pub use open::{Opened, open_at, open_existing, open_or_init};
 pub use logging::init_logging;
 pub use panic::abort_on_panic;
 pub use secret::{JwtSecret, SecretError};
+pub use shutdown::exit;
 
 pub use block_stream::{BlockReader, BlockStreamError, write_block};

@@ -1,16 +1,14 @@
-use std::{net::SocketAddr, sync::Arc, thread, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use phala_engine::{Engine, EngineConfig};
 use phala_rpc::{RpcHandle, RpcHandles, RpcServer};
 use phala_storage::Store;
 use phala_txpool::{Pool, PoolConfig, SubPoolLimit};
-use tokio::{
-    runtime::Handle,
-    sync::{broadcast::error::RecvError, watch},
-};
+use tokio::{runtime::Handle, sync::broadcast::error::RecvError};
 
 use crate::{
-    Cause, Health, Metrics, MonitorServer, NodeError, chain_events,
+    Cause, Health, Metrics, MonitorServer, NodeError,
+    chain_events::ChainEvents,
     config::Settings,
     dev::{BlockProducer, ProducerConfig},
     housekeeping::Housekeeping,
@@ -40,14 +38,14 @@ pub struct Node {
     monitor: Option<MonitorServer>,
     producer: Option<BlockProducer>,
     housekeeping: Housekeeping,
-    chain_events: thread::JoinHandle<()>,
-    stop: watch::Sender<bool>,
+    chain_events: ChainEvents,
 }
 
 impl Node {
     /// Starts all parts on an open store.
     pub async fn start(settings: &Settings, opened: Opened, role: Role) -> Result<Self, NodeError> {
         let Opened { spec, store, data } = opened;
+        let rpc_config = rpc_config(settings, &data, role)?;
         let health = Arc::new(Health::new(head_age_secs_max(role)));
         let monitor = match settings.base.metrics {
             Some(address) => {
@@ -70,13 +68,11 @@ impl Node {
             Box::new(source.best(context.base_fee))
         }));
 
-        let (stop, stopped) = watch::channel(false);
         let runtime = Handle::current();
-        let chain_events =
-            chain_events::spawn(runtime, &engine, pool.clone(), Arc::clone(&health), stopped)?;
+        let chain_events = ChainEvents::start(runtime, &engine, pool.clone(), Arc::clone(&health))?;
         let housekeeping = Housekeeping::start(store.clone(), pool.clone(), Arc::clone(&health))?;
         let handles = RpcHandles { engine: engine.clone(), pool: pool.clone() };
-        let rpc = RpcServer::start(rpc_config(settings, &data, role)?, handles).await?;
+        let rpc = RpcServer::start(rpc_config, handles).await?;
         let heads = engine.heads();
         if let Some(header) = store.header(heads.latest.hash)? {
             health.set_head(heads.latest, header.timestamp);
@@ -94,18 +90,7 @@ impl Node {
             Role::Follower => None,
         };
         health.clear(Cause::Starting);
-        Ok(Self {
-            engine,
-            pool,
-            store,
-            health,
-            rpc,
-            monitor,
-            producer,
-            housekeeping,
-            chain_events,
-            stop,
-        })
+        Ok(Self { engine, pool, store, health, rpc, monitor, producer, housekeeping, chain_events })
     }
 
     /// The engine.
@@ -143,12 +128,11 @@ impl Node {
         steps.done("block production");
         self.rpc.stop().await;
         steps.done("rpc");
-        self.stop.send_replace(true);
         let (housekeeping, chain_events, pool) = (self.housekeeping, self.chain_events, self.pool);
         let (engine, store) = (self.engine, self.store);
         join(tokio::task::spawn_blocking(move || -> Result<(), NodeError> {
             drop(housekeeping);
-            let _ = chain_events.join();
+            drop(chain_events);
             steps.done("housekeeping and chain events");
             if !pool.flush_journal() {
                 tracing::warn!("local transactions could not be written to the journal");
