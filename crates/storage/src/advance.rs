@@ -110,7 +110,8 @@ impl Inner {
             .min(latest)
             .min(floor);
         let mut target = settled;
-        if !(timer && settled > base) && !is_third(chain, settled, limits) {
+        let is_due = (timer && settled > base) || is_third(chain, settled, limits);
+        if !is_due {
             // Blocks so full that the protected ones alone fill the tail give up some protection.
             target = self.overfull_target(chain)?.min(floor);
         }

@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use alloy_primitives::B256;
 use parking_lot::{Mutex, RwLock};
@@ -71,7 +72,10 @@ impl Store {
         if !path.join("CURRENT").exists() {
             return Err(StorageError::NoGenesis);
         }
+        let start = Instant::now();
         let kv = RocksKv::open(path, &RocksConfig { must_exist: true, ..config.rocks })?;
+        let open_ms = start.elapsed().as_millis() as u64;
+        tracing::debug!(open_ms, "database files opened");
         // Asked before anything else is read: the rest of a strange database means nothing here.
         check_identity(&kv, identity)?;
         Self::start(Arc::new(kv), Disk::new(path, config.disk)?, config)
@@ -88,7 +92,11 @@ impl Store {
     }
 
     fn start(kv: Arc<dyn KvStore>, disk: Disk, config: StoreConfig) -> Result<Self, StorageError> {
+        let start = Instant::now();
         let (identity, chain) = open::load(&kv)?;
+        let load_ms = start.elapsed().as_millis() as u64;
+        let (tail_blocks, base) = (chain.canonical.len(), chain.base.block.number);
+        tracing::debug!(load_ms, tail_blocks, base, "tail loaded");
         kv.set_history_floor(chain.oldest_state);
         let inner = Arc::new(Inner {
             kv,

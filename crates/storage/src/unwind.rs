@@ -100,7 +100,7 @@ impl Inner {
         base: BlockRef,
         low: BlockRef,
         reverse: &Reverse,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError> {
+    ) -> Result<Vec<NodeValue>, StorageError> {
         let root_of = |block| -> Result<B256, StorageError> {
             let header = self.read_header(block)?;
             Ok(header.ok_or_else(|| StorageError::missing("header", block))?.state_root)
@@ -215,11 +215,13 @@ pub(crate) fn finish(kv: &dyn KvStore, applying: &Applying) -> Result<(), Storag
     Ok(())
 }
 
+/// Key and value of `trie`; an empty value removes.
+type NodeValue = (Vec<u8>, Vec<u8>);
+
 /// A step that has been verified.
 struct Planned {
     applying: Applying,
-    /// Keys and values of `trie`; an empty value removes.
-    nodes: Vec<(Vec<u8>, Vec<u8>)>,
+    nodes: Vec<NodeValue>,
     reverse: Reverse,
 }
 
@@ -275,7 +277,7 @@ fn restore(
     kv: &dyn KvStore,
     applying: &Applying,
     reverse: &Reverse,
-    nodes: &[(Vec<u8>, Vec<u8>)],
+    nodes: &[NodeValue],
 ) -> Result<Heads, StorageError> {
     let may_go_on = || Ok(());
     let mut slices = SliceWriter::new(kv, &may_go_on);
@@ -349,7 +351,7 @@ fn delete_histories(
 }
 
 /// Count, then each key and value behind its length.
-fn encode_nodes(nodes: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+fn encode_nodes(nodes: &[NodeValue]) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, nodes.len() as u64);
     for (key, value) in nodes {
@@ -361,7 +363,7 @@ fn encode_nodes(nodes: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
-fn decode_nodes(mut reader: Reader<'_>) -> Wire<Vec<(Vec<u8>, Vec<u8>)>> {
+fn decode_nodes(mut reader: Reader<'_>) -> Wire<Vec<NodeValue>> {
     let count = reader.count(2)?;
     let mut nodes = Vec::with_capacity(count);
     for _ in 0..count {

@@ -174,7 +174,7 @@ impl View {
         number: u64,
     ) -> Result<Option<Option<Account>>, StorageError> {
         let from = keys::account_history(hash, number + 1);
-        self.first_history(Family::AccountHistory, &from, |value| decode_account_before(value))
+        self.first_history(Family::AccountHistory, &from, decode_account_before)
     }
 
     fn slot_before(

@@ -96,7 +96,7 @@ fn open(kv: &Arc<MemoryKv>) -> Store {
 /// Repeats the life with one fault, and compares the end. Whether the fault happened.
 fn disturbed(world: &mut World, actions: &[Action], fault: Fault, survival: Survival) -> bool {
     let mut kv = Arc::new(MemoryKv::new());
-    kv.set_fault(Some(fault.clone()));
+    kv.set_fault(Some(fault));
     world.store = open(&kv);
     let mut happened = false;
     let mut acknowledged = None;

@@ -154,7 +154,7 @@ fn another_chain_is_refused_with_what_to_do() {
     let chain = spec(SMALL);
     let genesis = store.init_genesis(&chain).expect("genesis");
     assert_eq!(store.init_genesis(&chain).expect("again"), genesis);
-    let mut other = chain.clone();
+    let mut other = chain;
     other.genesis.timestamp += 1;
     assert!(matches!(store.init_genesis(&other), Err(StorageError::WrongChain { .. })));
     let right = identity(&store);
@@ -261,6 +261,7 @@ fn the_database_runs_with_the_documented_options() {
         "max_open_files=1024",
         "skip_stats_update_on_db_open=true",
         "atomic_flush=false",
+        "avoid_flush_during_recovery=true",
         "bytes_per_sync=1048576",
     ] {
         has(&database, option);

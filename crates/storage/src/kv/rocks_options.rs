@@ -31,6 +31,9 @@ const HISTORY_COMPACTION_SECS: u64 = 3 * 24 * 60 * 60;
 /// Values from this size on lie in blob files, where compaction does not move them.
 const BLOB_BYTES_MIN: u64 = 1 << 10;
 
+/// Finds the block number in a key.
+type NumberOf = fn(&[u8]) -> Option<u64>;
+
 /// Options of the database and of each family; the table in `docs/storage.md`.
 pub(super) struct Tuning {
     cache: Cache,
@@ -53,9 +56,12 @@ impl Tuning {
     pub(super) fn database(&self) -> Options {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // What is not flushed is in the log, or will be derived again: closing needs no flush, and
-        // on a busy disk a flush would take longer than a stop may.
+        // on a busy disk a flush would take longer than a stop may. Nor does opening: the log stays
+        // until its families are flushed.
         let mut options = Options::default()
-            .get_options_from_string("avoid_flush_during_shutdown=true")
+            .get_options_from_string(
+                "avoid_flush_during_shutdown=true;avoid_flush_during_recovery=true",
+            )
             .expect("the linked RocksDB has this option");
         options.create_if_missing(!self.must_exist);
         options.create_missing_column_families(true);
@@ -209,7 +215,7 @@ impl Tuning {
     }
 
     /// Compaction drops entries whose number is not above the floor.
-    fn drop_below_floor(&self, options: &mut Options, number: fn(&[u8]) -> Option<u64>) {
+    fn drop_below_floor(&self, options: &mut Options, number: NumberOf) {
         let floor = Arc::clone(&self.history_floor);
         options.set_compaction_filter("phala.history_floor", move |_level, key, _value| {
             // The closure only reads an atomic, so compactions may share it.
@@ -222,7 +228,7 @@ impl Tuning {
         });
     }
 
-    fn index(&self, prefix: usize, number: Option<fn(&[u8]) -> Option<u64>>) -> Options {
+    fn index(&self, prefix: usize, number: Option<NumberOf>) -> Options {
         let mut options = self.base();
         options.set_write_buffer_size(8 * MIB);
         options.set_max_write_buffer_number(2);
