@@ -7,6 +7,7 @@ use crate::{
     cache::NodeId,
     nibbles::{self, KEY_NIBBLES},
     node_rlp::{self, BranchEncoder},
+    page::PAGE_LEAVES,
 };
 
 /// A stored node in memory: a branch with the extension before it folded in.
@@ -71,7 +72,7 @@ impl Branch {
             && children >= 2
             && children == stored.refs.len()
             && stored.stored_mask & !stored.state_mask == 0
-            && stored.leaf_count >= children as u64
+            && stored.leaf_count > PAGE_LEAVES as u64
             && stored.refs.iter().all(|node| *node != NodeRef::NONE);
         if !is_valid {
             return None;
@@ -224,7 +225,7 @@ mod tests {
             |node| node.stored_mask = 0b10,
             |node| node.refs[0] = NodeRef::NONE,
             |node| node.refs.clear(),
-            |node| node.leaf_count = 2,
+            |node| node.leaf_count = 64,
             |node| {
                 node.state_mask = 1;
                 node.stored_mask = 0;

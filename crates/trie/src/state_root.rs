@@ -37,8 +37,8 @@ where
 
 /// Computes a state root from scratch in one pass over sorted accounts, in constant memory.
 ///
-/// The stored nodes handed to the sink are those of branches with more than 64 leaves. A state that
-/// grew block by block has these and may have kept some that have shrunk since.
+/// The stored nodes handed to the sink, those of branches with more than 64 leaves, are the ones that a
+/// state which grew block by block has.
 pub struct StateRootBuilder<S> {
     accounts: TrieBuilder<Held>,
     sink: S,

@@ -262,8 +262,9 @@ impl<'a, L: Leaves> Update<'a, L> {
         let groups = by_nibble(changes, branch.at());
         let split = match changes.len() {
             ..parallel::KEYS_MIN => Split::None,
-            // Below the top of a trie, threads are busy with the parts of the top already.
-            _ => Split::By(if from == 0 { 1 } else { 4 }),
+            _ if from == 0 => Split::By(1),
+            // Threads are busy with the parts of the top already: halves do for balance.
+            _ => Split::By(8),
         };
         let outcomes = parallel::each(groups, split, effects, |(nibble, group), effects| {
             let from = branch.at() + 1;
