@@ -6,6 +6,7 @@ use alloy_primitives::{Address, B256, BloomInput};
 use phala_primitives::BlockRef;
 
 use crate::chain::{Base, TailBlock};
+use crate::history::LiveView;
 use crate::keys::{self, LogKind, log_index_prefix};
 use crate::kv::{Bounds, Family, KvCursor};
 use crate::{StorageError, Store};
@@ -36,6 +37,8 @@ pub struct LogSearch {
     /// Index entries of each restriction, by restriction.
     restrictions: Vec<Vec<[u8; 9]>>,
     base: Arc<Base>,
+    /// Keeps pruning away from the index entries of the range.
+    _live: LiveView,
     tail: VecDeque<Arc<TailBlock>>,
     next: u64,
     last: u64,
@@ -64,6 +67,7 @@ impl Store {
             restrictions: filter.restrictions(),
             filter,
             base: Arc::clone(&chain.base),
+            _live: self.inner().live_views.register(first.saturating_sub(1)),
             tail: tail.map(Arc::clone).collect(),
             next: first,
             last,

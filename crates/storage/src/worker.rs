@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::StorageError;
+use crate::kv::KvError;
 use crate::store::Inner;
 
 /// Pause after an error before the next try; grows up to the maximum.
@@ -32,6 +33,8 @@ struct State {
     closing: bool,
     /// Moves of base and failures of moves so far.
     turns: u64,
+    /// Why the last move failed, until one succeeds.
+    failure: Option<KvError>,
 }
 
 impl Signal {
@@ -50,8 +53,22 @@ impl Signal {
         self.state.lock().closing
     }
 
+    /// Base has moved.
     pub(crate) fn turned(&self) {
-        self.state.lock().turns += 1;
+        let mut state = self.state.lock();
+        state.turns += 1;
+        state.failure = None;
+        self.moved.notify_all();
+    }
+
+    /// Base could not be moved.
+    fn failed(&self, error: &StorageError) {
+        let mut state = self.state.lock();
+        state.turns += 1;
+        state.failure = Some(match error {
+            StorageError::Kv(error) => error.clone(),
+            other => KvError::Io(other.to_string()),
+        });
         self.moved.notify_all();
     }
 
@@ -59,11 +76,15 @@ impl Signal {
         self.state.lock().turns
     }
 
-    /// Waits until the count of turns is no longer this one.
-    pub(crate) fn wait_turn(&self, seen: u64, at_most: Duration) {
+    /// Waits until the count of turns is no longer this one. If it was a failure, says which.
+    pub(crate) fn wait_turn(&self, seen: u64, at_most: Duration) -> Result<(), StorageError> {
         let mut state = self.state.lock();
         if state.turns == seen && !state.closing {
             self.moved.wait_for(&mut state, at_most);
+        }
+        match &state.failure {
+            Some(error) if state.turns != seen => Err(error.clone().into()),
+            _ => Ok(()),
         }
     }
 
@@ -88,8 +109,22 @@ impl Signal {
 pub(crate) fn spawn(inner: Arc<Inner>) -> Result<JoinHandle<()>, StorageError> {
     std::thread::Builder::new()
         .name("storage".into())
-        .spawn(move || run(&inner))
+        .spawn(move || {
+            let _guard = CloseOnPanic(&inner);
+            run(&inner);
+        })
         .map_err(|error| StorageError::Folder { path: "storage thread".into(), error })
+}
+
+/// Without its thread the store would fill up and wait for ever: better it takes no more blocks.
+struct CloseOnPanic<'a>(&'a Inner);
+
+impl Drop for CloseOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.signal.close();
+        }
+    }
 }
 
 fn run(inner: &Inner) {
@@ -115,7 +150,7 @@ fn run(inner: &Inner) {
             Err(error) => {
                 tracing::error!(%error, "derived data does not follow the chain");
                 metrics::counter!("phala_storage_advance_failures_total").increment(1);
-                inner.signal.turned();
+                inner.signal.failed(&error);
                 inner.signal.pause(retry);
                 inner.signal.wake();
                 retry = (retry * 2).min(RETRY_MAX);

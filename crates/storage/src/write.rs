@@ -310,8 +310,9 @@ impl Inner {
         while !self.tail_has_room() {
             let turns = self.signal.turns();
             self.signal.wake();
-            self.signal.wait_turn(turns, BACKPRESSURE_LOOK);
-            result = self.ensure_open().and_then(|()| self.disk.ensure_room());
+            result = self.signal.wait_turn(turns, BACKPRESSURE_LOOK);
+            result = result.and_then(|()| self.ensure_open());
+            result = result.and_then(|()| self.disk.ensure_room());
             if result.is_err() {
                 break;
             }

@@ -93,7 +93,9 @@ fn the_background_thread_keeps_up_and_stops() {
 fn readers_see_whole_states_while_blocks_come_in() {
     let folder = tempfile::tempdir().expect("folder");
     let tail = TailLimits { blocks_max: 9, reorg_blocks: 2, ..TailLimits::default() };
-    let background = StoreConfig { background: true, tail, ..config() };
+    // Old heights are pruned, and compaction drops them, while they are read.
+    let mode = Mode::Full { retain_blocks: 24 };
+    let background = StoreConfig { background: true, tail, mode, unwind_blocks: 24, ..config() };
     let store = Store::create(folder.path(), background).expect("create");
     let mut world = World::on(seed(23), SMALL, store.clone()).expect("genesis");
     let stop = std::sync::atomic::AtomicBool::new(false);
@@ -129,8 +131,11 @@ fn readers_see_whole_states_while_blocks_come_in() {
                 }
             });
         }
-        for number in 1..=150u64 {
+        for number in 1..=100u64 {
             world.extend();
+            if number % 40 == 0 {
+                world.store.compact().expect("compact");
+            }
             if number % 50 == 0 {
                 let chain = world.chain(world.store.heads().latest.hash);
                 world.set_head(chain[chain.len() - 12]).expect("reorg below base");
@@ -138,6 +143,7 @@ fn readers_see_whole_states_while_blocks_come_in() {
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+    assert!(world.store.oldest_state() > 20);
     world.check_all();
     world.store.verify(&mut |_| {}).expect("verify");
 }
