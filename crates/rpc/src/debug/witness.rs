@@ -3,7 +3,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use alloy_eips::{BlockId, eip2718::Encodable2718 as _};
+use alloy_consensus::Transaction as _;
+use alloy_eips::{BlockId, eip2718::Encodable2718 as _, eip4788::SYSTEM_ADDRESS};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map};
 use phala_chainspec::addresses::L2_TO_L1_MESSAGE_PASSER;
 use phala_evm::{
@@ -30,6 +31,10 @@ pub(super) const METHODS: &[Method] = &[Method::heavy("debug_executionWitness", 
 /// Entries of the state one proof may read.
 const READS_MAX: u64 = 1_000_000;
 
+/// Accounts that belong to every witness: the header names the storage root of the first, and other
+/// implementations read the caller of system calls, which our EVM knows without looking.
+const READ_BY_OTHERS: [Address; 2] = [L2_TO_L1_MESSAGE_PASSER, SYSTEM_ADDRESS];
+
 /// Nodes beside deleted leaves that are looked up one by one; more means that something is wrong.
 const SIBLINGS_MAX: usize = 4_096;
 
@@ -38,7 +43,7 @@ const SIBLINGS_MAX: usize = 4_096;
 struct WitnessJson {
     /// Trie nodes of the state before the block.
     state: Vec<Bytes>,
-    /// Codes that ran.
+    /// Codes of all accounts that were read.
     codes: Vec<Bytes>,
     /// Addresses and slots whose hashes lead to the nodes.
     keys: Vec<Bytes>,
@@ -61,10 +66,18 @@ fn execution_witness(context: &Context, params: Params<'_>) -> Result<Json, RpcE
 
     let recorder = Recorder::new(&state);
     let changes = execute(context, block.block(), &recorder)?;
-    let accessed = recorder.accessed.into_inner();
+    let mut accessed = recorder.accessed.into_inner();
+    // Ours looks at what an access list names when it is used, others when the transaction begins.
+    let lists = block.block().body().transactions.iter().filter_map(|tx| tx.access_list());
+    for item in lists.flat_map(|list| list.iter()) {
+        let slots = item.storage_keys.iter().map(|key| U256::from_be_bytes(key.0));
+        accessed.accounts.entry(item.address).or_default().extend(slots);
+    }
 
     let mut nodes = Nodes::new(&state, parent_header.state_root);
-    nodes.add(L2_TO_L1_MESSAGE_PASSER, &BTreeSet::new())?;
+    for address in READ_BY_OTHERS {
+        nodes.add(address, &BTreeSet::new())?;
+    }
     for (address, slots) in &accessed.accounts {
         nodes.add(*address, slots)?;
     }
@@ -134,7 +147,12 @@ impl DatabaseRef for Recorder<'_> {
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StorageError> {
         self.accessed.borrow_mut().accounts.entry(address).or_default();
-        self.state.basic_ref(address)
+        let info = self.state.basic_ref(address)?;
+        if let Some(info) = &info {
+            // Others load the code with the account, for `EXTCODEHASH` too.
+            self.code_by_hash_ref(info.code_hash)?;
+        }
+        Ok(info)
     }
 
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, StorageError> {
