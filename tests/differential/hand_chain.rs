@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy_consensus::{Sealable as _, SignableTransaction as _, TxEip1559};
-use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_eips::{eip2718::Encodable2718 as _, eip2930::AccessList};
 use alloy_primitives::{Address, B64, B256, Bytes, TxKind, U256, keccak256};
 use alloy_signer::SignerSync as _;
 use alloy_signer_local::PrivateKeySigner;
@@ -39,11 +39,19 @@ pub(crate) struct Call {
     pub(crate) value: U256,
     pub(crate) gas_limit: u64,
     pub(crate) input: Bytes,
+    pub(crate) access_list: AccessList,
 }
 
 impl Call {
     pub(crate) fn to(nonce: u64, to: Address) -> Self {
-        Self { nonce, to, value: U256::ZERO, gas_limit: 100_000, input: Bytes::new() }
+        Self {
+            nonce,
+            to,
+            value: U256::ZERO,
+            gas_limit: 100_000,
+            input: Bytes::new(),
+            access_list: AccessList::default(),
+        }
     }
 }
 
@@ -162,7 +170,7 @@ impl HandChain {
             max_priority_fee_per_gas: 0,
             to: TxKind::Call(call.to),
             value: call.value,
-            access_list: Default::default(),
+            access_list: call.access_list,
             input: call.input,
         };
         let signature = self.signer().sign_hash_sync(&tx.signature_hash()).unwrap();

@@ -13,4 +13,5 @@ mod plain_state;
 mod random_blocks;
 mod receipts;
 mod reorgs;
+mod rpc_witness;
 mod witness_file;

@@ -13,6 +13,16 @@ pub(crate) fn judge(files: &[PathBuf]) -> Output {
     output
 }
 
+/// Writes a file for each witness.
+pub(crate) fn write_all(folder: &Path, witnesses: &[Vec<u8>]) -> Vec<PathBuf> {
+    let write = |(index, witness): (usize, &Vec<u8>)| {
+        let path = folder.join(format!("{index}.json"));
+        std::fs::write(&path, witness).unwrap();
+        path
+    };
+    witnesses.iter().enumerate().map(write).collect()
+}
+
 /// `$PHALA_ORACLE_BIN`, or the program built beside this test.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();

@@ -1,10 +1,6 @@
 //! Blocks of random transactions, executed again by others.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_consensus::{TxReceipt as _, Typed2718 as _};
 use alloy_eips::{eip1559::BaseFeeParams, eip2718::Encodable2718 as _};
@@ -143,16 +139,6 @@ fn with_reference_alloc(vectors: &Vectors) -> ChainSpec {
     spec
 }
 
-/// A folder with a file for each witness.
-fn write_all(folder: &Path, witnesses: &[Vec<u8>]) -> Vec<PathBuf> {
-    let write = |(index, witness): (usize, &Vec<u8>)| {
-        let path = folder.join(format!("{index}.json"));
-        std::fs::write(&path, witness).unwrap();
-        path
-    };
-    witnesses.iter().enumerate().map(write).collect()
-}
-
 fn check_profile(profile: Profile) -> Vec<Checked> {
     let mut tally = Tally::new();
     let mut all = Vec::new();
@@ -179,7 +165,7 @@ fn check_profile(profile: Profile) -> Vec<Checked> {
 fn random_isthmus_blocks_are_those_of_op_revm_and_of_kona() {
     for checked in check_profile(Profile::Isthmus) {
         let folder = tempfile::tempdir().unwrap();
-        let files = write_all(folder.path(), &checked.witnesses);
+        let files = oracle::write_all(folder.path(), &checked.witnesses);
         let output = oracle::judge(&files);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {error}", checked.spec.name);
@@ -219,6 +205,6 @@ fn the_oracles_refuse_a_witness_with_a_flipped_byte() {
     let damaged = serde_json::to_vec(&witness).unwrap();
     assert!(Witness::from_json(&damaged).unwrap().verify().is_err());
     let folder = tempfile::tempdir().unwrap();
-    let output = oracle::judge(&write_all(folder.path(), &[damaged]));
+    let output = oracle::judge(&oracle::write_all(folder.path(), &[damaged]));
     assert!(!output.status.success(), "kona-executor accepts a damaged witness");
 }
