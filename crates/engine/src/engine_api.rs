@@ -19,6 +19,10 @@ use crate::{
 /// Bodies one request is answered with at most, as the Engine API recommends.
 pub const PAYLOAD_BODIES_MAX: u64 = 1024;
 
+/// Bytes of transactions in one answer at most. Hex doubles them, which stays below the default limit
+/// of a response.
+const PAYLOAD_BODIES_BYTES_MAX: usize = 64 << 20;
+
 /// Methods this engine answers, as `engine_exchangeCapabilities` lists them.
 pub const ENGINE_CAPABILITIES: [&str; 10] = [
     "engine_forkchoiceUpdatedV3",
@@ -250,7 +254,8 @@ impl Engine {
         hashes: &[B256],
     ) -> Result<Vec<Option<ExecutionPayloadBodyV1>>, EngineApiError> {
         check_bodies(hashes.len() as u64)?;
-        hashes.iter().map(|hash| self.payload_body(*hash)).collect()
+        let mut bytes = BodyBytes::default();
+        hashes.iter().map(|hash| self.payload_body(*hash, &mut bytes)).collect()
     }
 
     /// `engine_getPayloadBodiesByRangeV1`: bodies of `count` canonical blocks from `start` on, as
@@ -266,19 +271,30 @@ impl Engine {
         check_bodies(count)?;
         let latest = self.heads().latest.number;
         let end = start.saturating_add(count - 1).min(latest);
+        let mut bytes = BodyBytes::default();
         let body = |number| match self.store().canonical_hash(number).map_err(EngineError::from)? {
-            Some(hash) => self.payload_body(hash),
+            Some(hash) => self.payload_body(hash, &mut bytes),
             None => Ok(None),
         };
         (start..=end).map(body).collect()
     }
 
-    fn payload_body(&self, hash: B256) -> Result<Option<ExecutionPayloadBodyV1>, EngineApiError> {
-        let block = self.store().block(hash).map_err(EngineError::from)?;
-        Ok(block.map(|block| ExecutionPayloadBodyV1 {
-            transactions: block.body().transactions.iter().map(candidate::encode).collect(),
-            withdrawals: block.body().withdrawals.as_ref().map(|list| list.to_vec()),
-        }))
+    fn payload_body(
+        &self,
+        hash: B256,
+        bytes: &mut BodyBytes,
+    ) -> Result<Option<ExecutionPayloadBodyV1>, EngineApiError> {
+        let Some(block) = self.store().block(hash).map_err(EngineError::from)? else {
+            return Ok(None);
+        };
+        let mut transactions = Vec::with_capacity(block.body().transactions.len());
+        for tx in &block.body().transactions {
+            let encoded = candidate::encode(tx);
+            bytes.add(encoded.len())?;
+            transactions.push(encoded);
+        }
+        let withdrawals = block.body().withdrawals.as_ref().map(|list| list.to_vec());
+        Ok(Some(ExecutionPayloadBodyV1 { transactions, withdrawals }))
     }
 
     /// `engine_getClientVersionV1`.
@@ -292,6 +308,20 @@ impl Engine {
                 None => "00000000",
             },
         }
+    }
+}
+
+/// Size of an answer so far.
+#[derive(Default)]
+struct BodyBytes(usize);
+
+impl BodyBytes {
+    const fn add(&mut self, bytes: usize) -> Result<(), EngineApiError> {
+        self.0 = self.0.saturating_add(bytes);
+        if self.0 > PAYLOAD_BODIES_BYTES_MAX {
+            return Err(EngineApiError::TooLargeBodies { max_bytes: PAYLOAD_BODIES_BYTES_MAX });
+        }
+        Ok(())
     }
 }
 
@@ -309,4 +339,18 @@ const fn valid(hash: B256) -> PayloadStatus {
 fn invalid(latest_valid: Option<B256>, reason: &BlockError) -> PayloadStatus {
     let validation_error = reason.to_string();
     PayloadStatus::new(PayloadStatusEnum::Invalid { validation_error }, latest_valid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_answered_up_to_a_size() {
+        let mut bytes = BodyBytes::default();
+        assert!(bytes.add(PAYLOAD_BODIES_BYTES_MAX - 1).is_ok());
+        assert!(bytes.add(1).is_ok());
+        assert_eq!(bytes.add(1).expect_err("one too many").code(), -38004);
+        assert!(bytes.add(usize::MAX).is_err());
+    }
 }

@@ -20,6 +20,12 @@ pub enum EngineApiError {
         /// Bodies answered at most.
         max: u64,
     },
+    /// The bodies asked for are too large together; fewer at a time are answered.
+    #[error("too large request: the bodies exceed {max_bytes} bytes together, ask for fewer")]
+    TooLargeBodies {
+        /// Bytes of transactions answered at most.
+        max_bytes: usize,
+    },
     /// The method is not the one of the fork at this time.
     #[error("unsupported fork: {method} at timestamp {timestamp}")]
     UnsupportedFork {
@@ -43,7 +49,7 @@ impl EngineApiError {
             Self::UnknownPayload => -38001,
             Self::InvalidForkchoiceState(_) => -38002,
             Self::InvalidPayloadAttributes(_) => -38003,
-            Self::TooLargeRequest { .. } => -38004,
+            Self::TooLargeRequest { .. } | Self::TooLargeBodies { .. } => -38004,
             Self::UnsupportedFork { .. } => -38005,
             Self::InvalidParams(_) => -32602,
             Self::Internal(_) => -32603,
