@@ -7,15 +7,23 @@ const LAYERS: &[(&str, u8)] = &[
     ("phala-primitives", 0),
     ("phala-chainspec", 0),
     ("phala-trie", 1),
+    ("phala-batch", 1),
     ("phala-evm", 2),
     ("phala-storage", 2),
     ("phala-engine", 3),
     ("phala-txpool", 3),
+    ("phala-l1", 3),
+    ("phala-derive", 3),
+    ("phala-sequencer", 4),
+    ("phala-batcher-lib", 4),
     ("phala-rpc", 4),
     ("phala-node-lib", 5),
     ("phala-node", 6),
     ("phala-bench", 6),
-    ("phala-tests", 7),
+    ("phala-batcher", 6),
+    ("phala-genesis", 6),
+    ("phala-devnet", 7),
+    ("phala-tests", 8),
 ];
 
 /// Dependencies within one layer that are allowed.
@@ -51,6 +59,7 @@ fn the_table_refuses_what_it_should() {
     assert!(!is_allowed("phala-evm", "phala-storage"), "execution does not know the store");
     assert!(!is_allowed("phala-storage", "phala-evm"));
     assert!(!is_allowed("phala-txpool", "phala-engine"), "the node joins pool and engine");
+    assert!(!is_allowed("phala-derive", "phala-l1"), "derivation does no I/O");
     assert!(!is_allowed("phala-trie", "phala-node-lib"));
 }
 

@@ -4,6 +4,7 @@ mod account;
 mod block;
 mod changes;
 mod node_ref;
+mod rollup_ref;
 mod sender_cache;
 mod transaction;
 
@@ -13,5 +14,6 @@ pub use block::{
 };
 pub use changes::{AccountDiff, SlotDiff, StoredNode, TrieNodeDiff};
 pub use node_ref::NodeRef;
+pub use rollup_ref::{L1BlockRef, L2BlockRef};
 pub use sender_cache::SenderCache;
 pub use transaction::{Receipt, RecoveredTx, Transaction, TransactionError, decode_transaction};

@@ -1,0 +1,3 @@
+//! Posts the chain's batches to L1.
+
+fn main() {}

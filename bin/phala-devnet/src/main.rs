@@ -1,0 +1,3 @@
+//! Runs a whole devnet on one machine: L1, contracts, sequencer, batcher, follower.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Builds the genesis of a chain and deploys its L1 contracts.
+
+fn main() {}
