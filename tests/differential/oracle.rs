@@ -1,4 +1,4 @@
-//! kona-executor as a program of its own: `tests/oracles`.
+//! kona's execution and derivation as programs of their own: `tests/oracles`.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,11 +6,21 @@ use std::{
     sync::OnceLock,
 };
 
-/// What the program says about witness files.
+/// What kona-executor says about witness files.
 pub(crate) fn judge(files: &[PathBuf]) -> Output {
-    let output = Command::new(program()).args(files).output().expect("the oracle starts");
+    let program = folder().join("execute-witness");
+    let output = Command::new(program).args(files).output().expect("the oracle starts");
     println!("{}", String::from_utf8_lossy(&output.stdout));
     output
+}
+
+/// What kona-derive makes of recorded L1 blocks: one line of JSON for each file.
+pub(crate) fn derive(files: &[PathBuf]) -> Vec<serde_json::Value> {
+    let program = folder().join("derive-attributes");
+    let output = Command::new(program).args(files).output().expect("the oracle starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("the oracle writes text");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
 /// Writes a file for each witness.
@@ -23,16 +33,16 @@ pub(crate) fn write_all(folder: &Path, witnesses: &[Vec<u8>]) -> Vec<PathBuf> {
     witnesses.iter().enumerate().map(write).collect()
 }
 
-/// `$PHALA_ORACLE_BIN`, or the program built beside this test.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| match std::env::var_os("PHALA_ORACLE_BIN") {
+/// `$PHALA_ORACLE_DIR`, or where the programs were built beside this test.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| match std::env::var_os("PHALA_ORACLE_DIR") {
         Some(path) => path.into(),
         None => build(),
     })
 }
 
-/// Builds it in a folder below the target folder: its dependencies must never meet the node's.
+/// Builds them in a folder below the target folder: its dependencies must never meet the node's.
 fn build() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     // target/ci/deps/differential-0123
@@ -46,6 +56,6 @@ fn build() -> PathBuf {
         .arg(&target)
         .status()
         .expect("cargo starts");
-    assert!(status.success(), "the oracle does not build: {status}");
-    target.join("release/execute-witness")
+    assert!(status.success(), "the oracles do not build: {status}");
+    target.join("release")
 }
