@@ -71,7 +71,7 @@ impl Node {
         let runtime = Handle::current();
         let chain_events = ChainEvents::start(runtime, &engine, pool.clone(), Arc::clone(&health))?;
         let housekeeping = Housekeeping::start(store.clone(), pool.clone(), Arc::clone(&health))?;
-        let handles = RpcHandles { engine: engine.clone(), pool: pool.clone() };
+        let handles = RpcHandles { engine: engine.clone(), pool: pool.clone(), rollup: None };
         let rpc = RpcServer::start(rpc_config, handles).await?;
         let heads = engine.heads();
         if let Some(header) = store.header(heads.latest.hash)? {

@@ -121,7 +121,9 @@ pub enum Namespace {
     TxPool,
     /// Raw encodings and witnesses.
     Debug,
-    /// The node itself. Off unless asked for.
+    /// Progress of derivation, and outputs. Only where the node derives the chain from L1.
+    Optimism,
+    /// The node itself. Off unless asked for, and only where the node derives the chain from L1.
     Admin,
     /// Limits of block building. Off unless asked for.
     Miner,
@@ -129,8 +131,16 @@ pub enum Namespace {
 
 impl Namespace {
     /// Every namespace.
-    pub const ALL: [Self; 7] =
-        [Self::Eth, Self::Net, Self::Web3, Self::TxPool, Self::Debug, Self::Admin, Self::Miner];
+    pub const ALL: [Self; 8] = [
+        Self::Eth,
+        Self::Net,
+        Self::Web3,
+        Self::TxPool,
+        Self::Debug,
+        Self::Optimism,
+        Self::Admin,
+        Self::Miner,
+    ];
 
     /// Name as in the first part of a method.
     pub const fn name(self) -> &'static str {
@@ -140,6 +150,7 @@ impl Namespace {
             Self::Web3 => "web3",
             Self::TxPool => "txpool",
             Self::Debug => "debug",
+            Self::Optimism => "optimism",
             Self::Admin => "admin",
             Self::Miner => "miner",
         }

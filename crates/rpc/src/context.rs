@@ -9,7 +9,7 @@ use phala_storage::{StorageError, Store, View};
 use phala_txpool::Pool;
 
 use crate::{
-    CachedBlock, RpcError, RpcLimits,
+    CachedBlock, RollupHandle, RpcError, RpcLimits,
     block_cache::BlockCache,
     eth::{FeeOracle, Filters},
     lanes::Lanes,
@@ -23,6 +23,8 @@ pub struct RpcHandles {
     pub engine: Engine,
     /// Pending transactions.
     pub pool: Pool,
+    /// The driver, where this node derives the chain from L1.
+    pub rollup: Option<RollupHandle>,
 }
 
 /// What every method can see.
@@ -30,6 +32,7 @@ pub struct RpcHandles {
 pub(crate) struct Context {
     engine: Engine,
     pool: Pool,
+    rollup: Option<RollupHandle>,
     limits: RpcLimits,
     client_version: String,
     lanes: Lanes,
@@ -44,6 +47,7 @@ impl Context {
         Self {
             engine: handles.engine,
             pool: handles.pool,
+            rollup: handles.rollup,
             lanes: Lanes::new(&limits),
             blocks: BlockCache::new(limits.block_cache_bytes),
             places: TransactionPlaces::default(),
@@ -68,6 +72,16 @@ impl Context {
 
     pub(crate) const fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The driver; an error where an outside consensus client drives the engine.
+    pub(crate) fn rollup(&self) -> Result<&RollupHandle, RpcError> {
+        self.rollup.as_ref().ok_or(RpcError::NoDriver)
+    }
+
+    /// Whether the driver of this process decides about heads.
+    pub(crate) const fn is_rollup_node(&self) -> bool {
+        self.rollup.is_some()
     }
 
     pub(crate) const fn limits(&self) -> &RpcLimits {

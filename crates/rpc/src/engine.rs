@@ -9,6 +9,7 @@ use alloy_rpc_types_engine::{
 use op_alloy_rpc_types_engine::{
     OpExecutionData, OpExecutionPayload, OpExecutionPayloadSidecar, OpExecutionPayloadV4,
 };
+use phala_chainspec::{ChainSpec, Fork};
 use phala_engine::{
     ENGINE_CAPABILITIES, Engine, EngineApiError, ForkchoiceVersion, NewPayloadVersion,
     PayloadAttributes, PayloadId,
@@ -55,7 +56,7 @@ const fn in_lane(name: &'static str, handler: Handler) -> Method {
 }
 
 /// An execution payload of any version, read in one pass.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PayloadObject {
     parent_hash: B256,
@@ -119,7 +120,37 @@ impl From<PayloadObject> for OpExecutionPayload {
     }
 }
 
+/// A block as rollup nodes pass it on before L1 knows it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PayloadEnvelope {
+    #[serde(default)]
+    parent_beacon_block_root: B256,
+    execution_payload: PayloadObject,
+}
+
+impl PayloadEnvelope {
+    /// With the empty lists its fork asks for.
+    pub(crate) fn into_data(self, spec: &ChainSpec) -> OpExecutionData {
+        let timestamp = self.execution_payload.timestamp;
+        let ecotone = CancunPayloadFields::new(self.parent_beacon_block_root, Vec::new());
+        let sidecar = if spec.is_fork_active(Fork::Isthmus, timestamp) {
+            let isthmus = PraguePayloadFields::new(Requests::default());
+            OpExecutionPayloadSidecar::v4(ecotone, isthmus)
+        } else {
+            OpExecutionPayloadSidecar::v3(ecotone)
+        };
+        OpExecutionData::new(self.execution_payload.into(), sidecar)
+    }
+}
+
+/// The driver of this process and one outside would undo each other's work.
+fn ensure_driven_outside(context: &Context) -> Result<(), RpcError> {
+    if context.is_rollup_node() { Err(RpcError::DrivenInside) } else { Ok(()) }
+}
+
 fn new_payload_v3(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
+    ensure_driven_outside(context)?;
     let mut args = params.args()?;
     let payload: Object<PayloadObject> = args.required()?;
     let versioned_hashes: Plain<Vec<B256>> = args.required()?;
@@ -132,6 +163,7 @@ fn new_payload_v3(context: &Context, params: Params<'_>) -> Result<Json, RpcErro
 }
 
 fn new_payload_v4(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
+    ensure_driven_outside(context)?;
     let mut args = params.args()?;
     let payload: Object<PayloadObject> = args.required()?;
     let versioned_hashes: Plain<Vec<B256>> = args.required()?;
@@ -150,6 +182,7 @@ fn forkchoice_updated(
     params: Params<'_>,
     version: ForkchoiceVersion,
 ) -> Result<Json, RpcError> {
+    ensure_driven_outside(context)?;
     let mut args = params.args()?;
     let state: Object<ForkchoiceState> = args.required()?;
     let attributes: Option<AttributesObject> = args.optional()?;

@@ -11,6 +11,8 @@ use op_revm::OpHaltReason;
 use phala_evm::InvalidReason;
 use phala_txpool::PoolError;
 
+use crate::AdminError;
+
 /// A failed call, by the convention of Ethereum clients.
 const CALL_FAILED_CODE: i32 = -32_000;
 /// What was asked for does not exist (EIP-1474, EIP-1898).
@@ -37,7 +39,7 @@ pub enum ServerError {
     },
     /// The operator named a namespace that does not exist.
     #[error(
-        "unknown rpc namespace `{name}`: known are eth, net, web3, txpool, debug, admin, miner and all"
+        "unknown rpc namespace `{name}`: known are eth, net, web3, txpool, debug, optimism, admin, miner and all"
     )]
     UnknownNamespace {
         /// The name.
@@ -154,6 +156,20 @@ pub(crate) enum RpcError {
     /// The call took too long.
     #[error("execution aborted (timeout = {0:?})")]
     Timeout(Duration),
+    /// The driver refused a command.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// The driver stopped, as the node is about to.
+    #[error("the driver has stopped")]
+    DriverGone,
+    /// There is no driver in this process.
+    #[error("this node does not derive the chain itself: it was started without --l1")]
+    NoDriver,
+    /// The driver in this process decides about heads.
+    #[error(
+        "this node derives the chain from L1 itself (--l1) and takes no heads or blocks over the Engine API"
+    )]
+    DrivenInside,
     /// The Engine API has codes of its own.
     #[error("{message}")]
     Engine {
@@ -188,6 +204,10 @@ impl RpcError {
             | Self::InvalidCall(_)
             | Self::GasAllowance(_)
             | Self::Pool(_)
+            | Self::Admin(_)
+            | Self::DriverGone
+            | Self::NoDriver
+            | Self::DrivenInside
             | Self::UnknownFilter => CALL_FAILED_CODE,
             Self::NoNotifications => METHOD_NOT_FOUND_CODE,
             Self::Pruned { .. } => PRUNED_CODE,

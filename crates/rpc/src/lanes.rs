@@ -10,6 +10,9 @@ const SUBMISSIONS_MAX: usize = 4;
 /// Engine calls at once; they queue at the engine's writer anyway, payload reads do not.
 const ENGINE_CALLS_MAX: usize = 8;
 
+/// Calls to the driver at once; it answers one after the other.
+const ADMIN_CALLS_MAX: usize = 4;
+
 /// Keeps calls that block from taking every thread and all memory.
 ///
 /// Each lane runs a few calls at a time and lets a bounded number wait. One that takes too long is
@@ -19,6 +22,7 @@ pub(crate) struct Lanes {
     read: LaneState,
     submit: LaneState,
     engine: LaneState,
+    admin: LaneState,
     timeout: Duration,
 }
 
@@ -38,6 +42,7 @@ impl Lanes {
             read: LaneState::new(limits.heavy_calls_max.max(1), queue),
             submit: LaneState::new(SUBMISSIONS_MAX, queue),
             engine: LaneState::new(ENGINE_CALLS_MAX, queue),
+            admin: LaneState::new(ADMIN_CALLS_MAX, queue),
             timeout: limits.call_timeout,
         }
     }
@@ -52,6 +57,7 @@ impl Lanes {
             Lane::Read => &self.read,
             Lane::Submit => &self.submit,
             Lane::Engine => &self.engine,
+            Lane::Admin => &self.admin,
         };
         let Ok(admitted) = Arc::clone(&state.admitted).try_acquire_owned() else {
             return Err(RpcError::Busy(state.queue_len_max));

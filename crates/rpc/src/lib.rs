@@ -12,11 +12,14 @@ mod method;
 mod namespaces;
 mod params;
 
+mod admin;
 mod debug;
 mod engine;
 mod eth;
 mod miner;
 mod net;
+mod optimism;
+mod rollup;
 mod txpool;
 mod web3;
 
@@ -30,6 +33,9 @@ pub use config::{AuthConfig, HttpConfig, Namespace, NamespaceSet, RpcConfig, Rpc
 pub use context::RpcHandles;
 pub use error::ServerError;
 pub use jwt::{JwtError, JwtSecret};
+pub use rollup::{
+    AdminCommand, AdminError, Reply, RollupHandle, SafeHeadAtL1, SyncProgress, SyncStatus,
+};
 pub use server::{RpcHandle, RpcServer};
 
 pub(crate) use cached_block::CachedBlock;

@@ -37,6 +37,8 @@ pub(crate) enum Lane {
     Submit,
     /// Drives the engine; reachable by the authenticated client only.
     Engine,
+    /// Asks the driver, and waits for its answer.
+    Admin,
 }
 
 impl Method {

@@ -1,11 +1,12 @@
 //! Which methods each namespace has, and each server offers.
 
 use crate::{
-    Namespace, NamespaceSet, debug, engine, eth, method::Method, miner, net, txpool, web3,
+    Namespace, NamespaceSet, admin, debug, engine, eth, method::Method, miner, net, optimism,
+    txpool, web3,
 };
 
-/// Methods of the namespaces an operator chose.
-pub(crate) fn public_methods(api: &NamespaceSet) -> Vec<Method> {
+/// Methods of the namespaces an operator chose. Those of a rollup node are there only if this is one.
+pub(crate) fn public_methods(api: &NamespaceSet, is_rollup_node: bool) -> Vec<Method> {
     let mut methods = Vec::new();
     for namespace in Namespace::ALL {
         if !api.contains(namespace) {
@@ -18,15 +19,18 @@ pub(crate) fn public_methods(api: &NamespaceSet) -> Vec<Method> {
             Namespace::TxPool => methods.extend(txpool::METHODS),
             Namespace::Debug => methods.extend(debug::methods()),
             Namespace::Miner => methods.extend(miner::METHODS),
-            // The node has nothing to administer yet.
-            Namespace::Admin => {}
+            Namespace::Optimism if is_rollup_node => methods.extend(optimism::METHODS),
+            Namespace::Admin if is_rollup_node => methods.extend(admin::METHODS),
+            Namespace::Optimism | Namespace::Admin => {}
         }
     }
     methods
 }
 
-/// The Engine API, and what a consensus client reads beside it.
-pub(crate) fn auth_methods() -> Vec<Method> {
+/// The Engine API, what a consensus client reads beside it, and what an operator asks a rollup node.
+pub(crate) fn auth_methods(is_rollup_node: bool) -> Vec<Method> {
     let eth = eth::methods().filter(|method| eth::FOR_CONSENSUS_CLIENTS.contains(&method.name));
-    engine::METHODS.iter().chain(miner::METHODS).copied().chain(eth).collect()
+    let rollup = is_rollup_node.then(|| optimism::METHODS.iter().chain(admin::METHODS));
+    let rollup = rollup.into_iter().flatten();
+    engine::METHODS.iter().chain(miner::METHODS).chain(rollup).copied().chain(eth).collect()
 }

@@ -1,4 +1,5 @@
 use alloy_primitives::Address;
+use serde::Serialize;
 
 use crate::{
     Context, RpcError,
@@ -22,10 +23,28 @@ fn block_number(context: &Context, _: Params<'_>) -> Result<Json, RpcError> {
     Json::of(&Quantity::from(context.heads().latest.number))
 }
 
-/// The head is where the consensus client put it; how far that is from the chain's end is known
-/// there and not here.
-fn syncing(_: &Context, _: Params<'_>) -> Result<Json, RpcError> {
-    Json::of(&false)
+/// With an outside consensus client the head is where that put it; how far it is from the chain's
+/// end is known there and not here.
+fn syncing(context: &Context, _: Params<'_>) -> Result<Json, RpcError> {
+    if !context.is_rollup_node() {
+        return Json::of(&false);
+    }
+    match *context.rollup()?.progress.borrow() {
+        None => Json::of(&false),
+        Some(progress) => Json::of(&Syncing {
+            starting_block: progress.starting_block.into(),
+            current_block: progress.current_block.into(),
+            highest_block: progress.highest_block.into(),
+        }),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Syncing {
+    starting_block: Quantity,
+    current_block: Quantity,
+    highest_block: Quantity,
 }
 
 /// This node holds no keys.

@@ -147,7 +147,7 @@ impl Starter {
         server: Public<'_>,
     ) -> Result<SocketAddr, ServerError> {
         let endpoint = EndpointParts {
-            methods: public_methods(server.api),
+            methods: public_methods(server.api, self.context.is_rollup_node()),
             subscriptions: server.api.contains(Namespace::Eth),
             serves_http: server.serves_http,
             websocket: server.websocket,
@@ -159,7 +159,7 @@ impl Starter {
     async fn start_auth(&mut self, auth: AuthConfig) -> Result<SocketAddr, ServerError> {
         let listener = bind("authrpc", auth.addr).await?;
         let endpoint = EndpointParts {
-            methods: auth_methods(),
+            methods: auth_methods(self.context.is_rollup_node()),
             subscriptions: false,
             serves_http: true,
             // Only a client with a token gets as far as the handshake.

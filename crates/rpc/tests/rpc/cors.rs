@@ -76,7 +76,11 @@ async fn one_port_serves_both_and_a_port_in_use_is_an_error() {
         config
     };
     let node = Node::start().await;
-    let handles = || phala_rpc::RpcHandles { engine: node.engine.clone(), pool: node.pool.clone() };
+    let handles = || phala_rpc::RpcHandles {
+        engine: node.engine.clone(),
+        pool: node.pool.clone(),
+        rollup: None,
+    };
     let error =
         RpcServer::start(shared(config(RpcLimits::default())), handles()).await.unwrap_err();
     assert!(matches!(error, ServerError::Bind { .. }), "{error}");

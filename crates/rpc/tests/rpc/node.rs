@@ -61,7 +61,7 @@ impl Node {
         engine.set_transaction_source(Arc::new(move |context| {
             Box::new(source.best(context.base_fee))
         }));
-        let handles = RpcHandles { engine: engine.clone(), pool: pool.clone() };
+        let handles = RpcHandles { engine: engine.clone(), pool: pool.clone(), rollup: None };
         let rpc = RpcServer::start(config, handles).await.unwrap();
         Self { engine, pool, rpc }
     }
