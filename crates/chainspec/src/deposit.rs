@@ -3,8 +3,8 @@ use op_alloy_consensus::TxDeposit;
 
 use crate::DepositError;
 
-/// keccak256 of `TransactionDeposited(address,address,uint256,bytes)`.
-const DEPOSIT_EVENT: B256 =
+/// Topic of the portal's deposits: keccak256 of `TransactionDeposited(address,address,uint256,bytes)`.
+pub const DEPOSIT_EVENT: B256 =
     b256!("0xb3813568d9991fc951961fcb4c784893574240a28925604d09fc577c55bb7c32");
 
 /// Mint, value, gas and the creation flag before the calldata.

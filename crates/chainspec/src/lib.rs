@@ -26,8 +26,8 @@ pub use blob_schedule::{BlobScheduleEntry, L1Config, blob_base_fee};
 pub use chain_spec::ChainSpec;
 pub use da_footprint::{DEFAULT_DA_FOOTPRINT_GAS_SCALAR, da_footprint, da_usage};
 pub use deposit::{
-    DepositLog, alias_l1_address, decode_user_deposit, l1_info_source_hash, upgrade_source_hash,
-    user_deposit_source_hash,
+    DEPOSIT_EVENT, DepositLog, alias_l1_address, decode_user_deposit, l1_info_source_hash,
+    upgrade_source_hash, user_deposit_source_hash,
 };
 pub use error::{ChainSpecError, DepositError, HeaderError};
 pub use extra_data::{ExtraData, resolve_eip1559_params};

@@ -1,1 +1,29 @@
 #![doc = include_str!("../README.md")]
+
+mod deriver;
+mod step;
+
+mod cursor;
+mod safe_point;
+
+mod l1_block;
+mod rollup;
+
+mod attributes;
+mod deposits;
+mod system_config_update;
+
+mod consolidation;
+mod l2_block_ref;
+
+mod error;
+
+pub use attributes::{NextAttributes, next_attributes};
+pub use consolidation::{Mismatch, attributes_match};
+pub use cursor::Cursor;
+pub use deriver::Deriver;
+pub use error::{DeriveError, L1AttributesProblem, Severity};
+pub use l1_block::{BlobId, InboxTransaction, L1Block, L1Header, L1Log};
+pub use l2_block_ref::{l2_block_ref, rollup_view, system_config_of};
+pub use safe_point::{SafeBlock, SafePoint};
+pub use step::{DerivedAttributes, Step};
