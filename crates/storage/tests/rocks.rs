@@ -273,6 +273,9 @@ fn the_database_runs_with_the_documented_options() {
         has(&database, option);
     }
     let family = |name: &str| section(&format!("[CFOptions \"{name}\"]"));
+    for name in ["headers", "bodies", "receipts", "diffs", "codes", "canonical", "meta"] {
+        has(&family(name), "write_buffer_size=67108864");
+    }
     let table = |name: &str| section(&format!("[TableOptions/BlockBasedTable \"{name}\"]"));
     for name in ["bodies", "receipts", "diffs"] {
         has(&family(name), "enable_blob_files=true");
@@ -297,6 +300,60 @@ fn the_database_runs_with_the_documented_options() {
     has(&family("storage_history"), "level0_file_num_compaction_trigger=8");
     has(&family("log_index"), "prefix_extractor=rocksdb.FixedPrefix.9");
     has(&family("tx_index"), "prefix_extractor=rocksdb.FixedPrefix.8");
+}
+
+/// Copies a database that is in use, as it would be found after a kill.
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("folder").flatten() {
+        if entry.file_name() != "LOCK" {
+            // A file may leave while the folder is being read.
+            let _ = std::fs::copy(entry.path(), to.join(entry.file_name()));
+        }
+    }
+}
+
+#[test]
+fn opening_replays_the_log_and_writes_no_files() {
+    use phala_storage::kv::{Batch, Family, KvStore, RocksConfig, RocksKv, WriteMode};
+    let folder = tempfile::tempdir().expect("folder");
+    let kv = RocksKv::open(folder.path(), &RocksConfig::default()).expect("open");
+    // Most of the log's cap, in few large values and in many small ones.
+    let large: Vec<u8> = (0..300_000u32).map(|i| i.wrapping_mul(2_654_435_761) as u8).collect();
+    for number in 0..100u64 {
+        let mut batch = Batch::new();
+        batch.put(Family::Diffs, &number.to_be_bytes(), &large[..200_000]);
+        for small in 0..64u64 {
+            let key = [number.to_be_bytes(), small.to_be_bytes()].concat();
+            batch.put(Family::Headers, &key, &large[..600]);
+            batch.put(Family::Meta, b"heads", &large[..120]);
+        }
+        kv.write(&batch, WriteMode::Synced).expect("write");
+        if number % 33 == 32 {
+            let copy = tempfile::tempdir().expect("folder");
+            copy_files(folder.path(), copy.path());
+            let reopened = RocksKv::open(copy.path(), &RocksConfig::default()).expect("reopen");
+            assert!(reopened.log_bytes() > number * 200_000, "the log is still needed");
+            for family in [Family::Diffs, Family::Headers, Family::Meta] {
+                assert_eq!(reopened.size(family).disk_bytes, 0, "{family:?} after {number}");
+            }
+            let reopened: &dyn KvStore = &reopened;
+            let last = reopened.get_vec(Family::Diffs, &number.to_be_bytes()).expect("read");
+            assert_eq!(last.as_deref(), Some(&large[..200_000]));
+        }
+    }
+    // The cap holds all the same.
+    for number in 100..600u64 {
+        let mut batch = Batch::new();
+        batch.put(Family::Diffs, &number.to_be_bytes(), &large[..200_000]);
+        kv.write(&batch, WriteMode::Logged).expect("write");
+    }
+    let start = Instant::now();
+    while kv.log_bytes() > 36 << 20 {
+        assert!(start.elapsed() < Duration::from_secs(60), "{} bytes of log", kv.log_bytes());
+        // A write makes RocksDB look at the cap, and at logs that are no longer needed.
+        kv.write(&Batch::new(), WriteMode::Synced).expect("write");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn blob_bytes(folder: &Path) -> u64 {
