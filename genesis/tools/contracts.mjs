@@ -142,6 +142,7 @@ export const l1 = [
   bedrock("L2OutputOracle"),
   bedrock("OptimismMintableERC20Factory"),
   bedrock("OptimismPortal"),
+  bedrock("ProtocolVersions"),
   bedrock("Proxy"),
   bedrock("ProxyAdmin"),
   bedrock("ResolvedDelegateProxy"),

@@ -1,6 +1,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use phala_chainspec::Profile;
 
 use crate::{
     NodeError, command,
@@ -110,6 +111,12 @@ enum ChainCommand {
     Show,
     /// Print the genesis as geth-style JSON.
     GenesisJson,
+    /// Print how the chain is derived from L1, as op-node and kona-node read it.
+    RollupJson {
+        /// For another profile: isthmus, jovian or karst.
+        #[arg(long, value_name = "PROFILE")]
+        profile: Option<Profile>,
+    },
     /// Compute genesis hash and state root of any OP-stack genesis JSON; - is standard input.
     GenesisHash {
         /// The genesis file.
@@ -203,6 +210,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), NodeErro
         Command::Init(_) => command::init(settings),
         Command::Chain(ChainCommand::Show) => command::chain_show(settings),
         Command::Chain(ChainCommand::GenesisJson) => command::chain_genesis_json(settings),
+        Command::Chain(ChainCommand::RollupJson { profile }) => {
+            command::chain_rollup_json(settings, profile)
+        }
         Command::Chain(ChainCommand::GenesisHash { file }) => command::chain_genesis_hash(&file),
         Command::Db(DbCommand::Stats(_)) => command::db_stats(settings),
         Command::Db(DbCommand::Verify(_)) => command::db_verify(settings),

@@ -1,6 +1,6 @@
 use std::io::{self, Write as _};
 
-use phala_chainspec::{ChainSpec, Fork, write_genesis_json};
+use phala_chainspec::{ChainSpec, Fork, Profile, RollupJson, write_genesis_json};
 
 use crate::{NodeError, config::Settings};
 
@@ -51,5 +51,22 @@ pub(crate) fn chain_genesis_json(settings: &Settings) -> Result<(), NodeError> {
     let spec = ChainSpec::load(&settings.base.chain)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     write_genesis_json(&spec, &mut out)?;
+    writeln!(out).and_then(|()| out.flush()).map_err(NodeError::Output)
+}
+
+/// Prints how the chain is derived from L1 as other verifiers read it. Another profile than the
+/// chain's own is another chain, or the same as older verifiers see it.
+pub(crate) fn chain_rollup_json(
+    settings: &Settings,
+    profile: Option<Profile>,
+) -> Result<(), NodeError> {
+    let mut spec = ChainSpec::load(&settings.base.chain)?;
+    if let Some(profile) = profile {
+        spec = spec.with_profile(profile);
+    }
+    let rollup = RollupJson::new(&spec, hash_genesis(&spec)?.hash)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    serde_json::to_writer_pretty(&mut out, &rollup)
+        .map_err(|error| NodeError::Output(error.into()))?;
     writeln!(out).and_then(|()| out.flush()).map_err(NodeError::Output)
 }

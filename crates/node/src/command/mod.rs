@@ -12,7 +12,7 @@ mod init;
 mod node;
 mod progress;
 
-pub(crate) use chain::{chain_genesis_json, chain_show};
+pub(crate) use chain::{chain_genesis_json, chain_rollup_json, chain_show};
 pub(crate) use config::{config_check, config_dump};
 pub(crate) use database::{db_digest, db_stats, db_unwind, db_verify};
 pub(crate) use dev::dev;
