@@ -73,6 +73,9 @@ pub enum BatchError {
     /// A transaction type that span batches cannot tell.
     #[error("transaction type {0:#04x} in a span batch")]
     TransactionType(u8),
+    /// A transaction signed for another chain than the batch's.
+    #[error("transaction of another chain")]
+    ChainId,
     /// A transaction that must have a recipient has none.
     #[error("transaction type {0:#04x} cannot create a contract")]
     Creation(u8),
@@ -110,6 +113,9 @@ pub enum BuildError {
     /// The channel, or a single block, would decompress to more than derivation reads.
     #[error("{0} bytes exceed what a channel may decompress to")]
     TooLong(usize),
+    /// More blocks or transactions than a span batch may have.
+    #[error("span batch of {0} elements")]
+    TooManyElements(usize),
     /// More frames than numbers.
     #[error("channel of {0} frames")]
     TooManyFrames(usize),

@@ -14,10 +14,12 @@ mod uvarint;
 mod batch;
 mod singular_batch;
 mod span_batch;
+mod span_columns;
 mod span_transactions;
 
 mod batch_reader;
 mod decompress;
+mod inflate;
 
 mod channel_builder;
 mod compress;
