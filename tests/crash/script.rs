@@ -44,6 +44,7 @@ impl Script {
             script: Self::default(),
             chain: RandomChain::new(engine, rng).with_transactions_max(transactions_max),
             highest: 0,
+            below_base: 0,
         };
         while author.script.steps.len() < steps {
             author.extend();
@@ -51,6 +52,9 @@ impl Script {
                 author.reorg();
             }
         }
+        // Every store has moved its base past the fork of these.
+        println!("{} reorgs below base in {steps} steps", author.below_base);
+        assert!(author.below_base >= steps / 100, "too few reorgs below base");
         author.script
     }
 
@@ -102,6 +106,8 @@ struct Author {
     chain: RandomChain,
     /// The highest head so far; no store moves its base closer to it than its tail is long.
     highest: u64,
+    /// Reorgs whose fork is further below that than the tail is long.
+    below_base: usize,
 }
 
 impl Author {
@@ -130,6 +136,7 @@ impl Author {
         // A branch on a block whose state is gone begins with going back to that block.
         let goes_back = fork + TAIL_BLOCKS < self.highest || self.chain.rng().random();
         if goes_back {
+            self.below_base += usize::from(fork + TAIL_BLOCKS < self.highest);
             self.set_heads(parent);
         }
         if goes_back && self.chain.rng().random_bool(0.3) {

@@ -168,6 +168,7 @@ pub(crate) mod meta {
     pub(crate) const APPLYING: &[u8] = b"applying";
     pub(crate) const PRUNED: &[u8] = b"pruned";
     pub(crate) const UNDO: &[u8] = b"undo";
+    pub(crate) const GOAL: &[u8] = b"goal";
 }
 
 #[cfg(test)]

@@ -83,22 +83,58 @@ pub(crate) fn identity(kv: &dyn KvStore) -> Result<Option<Identity>, StorageErro
     })
 }
 
+fn put_head_blocks(out: &mut Vec<u8>, heads: &Heads) {
+    for block in [heads.latest, heads.safe, heads.finalized] {
+        put_block(out, block);
+    }
+}
+
+fn read_heads(reader: &mut Reader<'_>) -> Wire<Heads> {
+    Ok(Heads {
+        latest: read_block(reader)?,
+        safe: read_block(reader)?,
+        finalized: read_block(reader)?,
+    })
+}
+
 pub(crate) fn put_heads(batch: &mut Batch, heads: &Heads) {
     let mut out = Vec::with_capacity(120);
-    for block in [heads.latest, heads.safe, heads.finalized] {
-        put_block(&mut out, block);
-    }
+    put_head_blocks(&mut out, heads);
     put(batch, meta::HEADS, &out);
 }
 
 pub(crate) fn heads(kv: &dyn KvStore) -> Result<Option<Heads>, StorageError> {
     get(kv, meta::HEADS, |mut reader| {
-        let heads = Heads {
-            latest: read_block(&mut reader)?,
-            safe: read_block(&mut reader)?,
-            finalized: read_block(&mut reader)?,
-        };
+        let heads = read_heads(&mut reader)?;
         reader.end().map(|()| heads)
+    })
+}
+
+/// Where a reorg below base leads to: what is written once base is low enough. From the moment it
+/// is durable the reorg happens, whether or not the process lives to see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Goal {
+    pub(crate) heads: Heads,
+    pub(crate) cursor: Option<Vec<u8>>,
+}
+
+pub(crate) fn put_goal(batch: &mut Batch, goal: &Goal) {
+    let mut out = vec![u8::from(goal.cursor.is_some())];
+    put_head_blocks(&mut out, &goal.heads);
+    out.extend_from_slice(goal.cursor.as_deref().unwrap_or_default());
+    put(batch, meta::GOAL, &out);
+}
+
+pub(crate) fn goal(kv: &dyn KvStore) -> Result<Option<Goal>, StorageError> {
+    get(kv, meta::GOAL, |mut reader| {
+        let has_cursor = reader.byte()?;
+        let heads = read_heads(&mut reader)?;
+        let cursor = match has_cursor {
+            0 => reader.end().map(|()| None)?,
+            1 => Some(reader.0.to_vec()),
+            _ => return Err(Damaged),
+        };
+        Ok(Goal { heads, cursor })
     })
 }
 
@@ -165,6 +201,11 @@ pub(crate) fn put_cursor(batch: &mut Batch, cursor: &[u8]) {
     put(batch, meta::CURSOR, cursor);
 }
 
+/// For a safe head that goes back: no cursor is right where one of a later block would be wrong.
+pub(crate) fn drop_cursor(batch: &mut Batch) {
+    batch.delete(Family::Meta, meta::CURSOR);
+}
+
 pub(crate) fn cursor(kv: &dyn KvStore) -> Result<Option<Vec<u8>>, StorageError> {
     get(kv, meta::CURSOR, |reader| Ok(reader.0.to_vec()))
 }
@@ -202,6 +243,9 @@ mod tests {
         put_applying(&mut batch, &applying);
         put_pruned(&mut batch, Pruned { state: 7, diffs: 8 });
         put_cursor(&mut batch, &[1, 2]);
+        let heads = Heads { latest: block(6), safe: block(5), finalized: block(4) };
+        let goal = Goal { heads, cursor: Some(vec![3]) };
+        put_goal(&mut batch, &goal);
         let kv = written(&batch);
 
         let of = |number: u8| format!("00000000000000{number:02x}{}", hex::encode([number; 32]));
@@ -212,10 +256,16 @@ mod tests {
         assert_eq!(raw(&kv, b"applying"), format!("0001{}{}", of(1), of(2)));
         assert_eq!(raw(&kv, b"pruned"), "0000000000000000070000000000000008");
         assert_eq!(raw(&kv, b"cursor"), "000102");
+        assert_eq!(raw(&kv, b"goal"), format!("0001{}{}{}03", of(6), of(5), of(4)));
 
         assert_eq!(schema(&kv).expect("read"), Some(SCHEMA));
         assert_eq!(identity(&kv).expect("read").map(|id| id.chain_id), Some(20_351_337));
-        assert_eq!(heads(&kv).expect("read").map(|heads| heads.safe), Some(block(2)));
+        assert_eq!(super::heads(&kv).expect("read").map(|heads| heads.safe), Some(block(2)));
+        assert_eq!(super::goal(&kv).expect("read"), Some(goal.clone()));
+        let mut batch = Batch::new();
+        put_goal(&mut batch, &Goal { cursor: None, ..goal.clone() });
+        let without = super::goal(&written(&batch)).expect("read").expect("present");
+        assert_eq!(without, Goal { cursor: None, ..goal });
         assert_eq!(base(&kv).expect("read"), Some(block(1)));
         assert_eq!(super::applying(&kv).expect("read"), Some(applying));
         assert_eq!(pruned(&kv).expect("read"), Pruned { state: 7, diffs: 8 });

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) config: StoreConfig,
     pub(crate) identity: RwLock<Option<Identity>>,
     pub(crate) chain: RwLock<Chain>,
+    /// The database may hold the goal of a reorg that was not finished.
+    pub(crate) has_goal: AtomicBool,
     /// Held by whoever writes records or heads.
     pub(crate) writer: Mutex<()>,
     /// Held by whoever moves base. Taken after `writer` if both are.
@@ -103,6 +106,7 @@ impl Store {
             config,
             identity: RwLock::new(identity),
             chain: RwLock::new(chain),
+            has_goal: AtomicBool::new(false),
             writer: Mutex::new(()),
             base_move: Mutex::new(()),
             cache: RecordCache::new(config.record_cache_bytes),
@@ -111,6 +115,7 @@ impl Store {
             disk,
             write_failure: OnceLock::new(),
         });
+        inner.resume_reorg()?;
         // The layers of the tail are merged now, and a begun move of base is finished.
         let thread = if config.background {
             inner.signal.wake();

@@ -2,9 +2,12 @@
 //!
 //! The changes of the blocks above the goal are turned around into one block, the trie applies it,
 //! and the root must be the one in the goal's header; only then anything is written. Deep unwinds
-//! go in steps, each of which leaves a complete chain with the goal of the step as its head.
+//! go in steps, each of which leaves a complete chain with the goal of the step as its head. Where
+//! the head goes after the last step is written down with the first one: a process that starts in
+//! between finishes the whole move before anybody sees the store.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use alloy_primitives::{B256, U256};
@@ -16,7 +19,7 @@ use crate::genesis::trie_error;
 use crate::index::stored_index_entries;
 use crate::keys;
 use crate::kv::{Batch, Family, KvSnapshot, KvStore, WriteMode};
-use crate::meta::{self, Applying, Step};
+use crate::meta::{self, Applying, Goal, Step};
 use crate::open::{layer_of, read_diff, read_header_at};
 use crate::record::StoredDiff;
 use crate::slice::SliceWriter;
@@ -52,9 +55,9 @@ fn clipped(heads: Heads, to: BlockRef) -> Heads {
 }
 
 impl Inner {
-    /// Moves base, and the heads with it, down to the canonical block at height `fork`. The caller
-    /// holds the writer lock.
-    pub(crate) fn unwind_to(&self, fork: u64) -> Result<(), StorageError> {
+    /// Moves base, and the heads with it, down to the canonical block at height `fork`, on the way
+    /// to `goal`. The caller holds the writer lock.
+    pub(crate) fn unwind_to(&self, fork: u64, goal: &Goal) -> Result<(), StorageError> {
         let _base = self.base_move.lock();
         self.finish_begun()?;
         let oldest = meta::pruned(self.kv.as_ref())?.diffs;
@@ -68,7 +71,7 @@ impl Inner {
             }
             let step = self.plan(base, fork)?;
             tracing::info!(from = base.number, to = step.applying.low.number, "unwinding");
-            self.execute(step)?;
+            self.execute(step, goal)?;
         }
         self.chain.write().fork_floor = Some(fork);
         Ok(())
@@ -157,9 +160,11 @@ impl Inner {
         self.signal.turned();
     }
 
-    fn execute(&self, step: Planned) -> Result<(), StorageError> {
+    fn execute(&self, step: Planned, goal: &Goal) -> Result<(), StorageError> {
         self.chain.write().undoing = true;
+        self.has_goal.store(true, Ordering::Relaxed);
         let mut batch = Batch::new();
+        meta::put_goal(&mut batch, goal);
         meta::put_applying(&mut batch, &step.applying);
         meta::put(&mut batch, keys::meta::UNDO, &encode_nodes(&step.nodes));
         self.kv.write(&batch, WriteMode::Synced)?;
@@ -314,6 +319,9 @@ fn restore(
         batch.delete(Family::Canonical, &keys::number(number));
     }
     meta::put_heads(&mut batch, &heads);
+    if heads.safe != old.safe {
+        meta::drop_cursor(&mut batch);
+    }
     meta::put_base(&mut batch, applying.low);
     batch.delete(Family::Meta, keys::meta::APPLYING);
     batch.delete(Family::Meta, keys::meta::UNDO);

@@ -1,5 +1,6 @@
 //! Writing records and heads: the block path.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use crate::chain::{Chain, TailBlock};
 use crate::keys;
 use crate::kv::{Batch, Family, KvError, WriteMode};
 use crate::layer::{Layer, LayerBuilder};
+use crate::meta::Goal;
 use crate::record::{BlockDiff, EncodedRecord, Record};
 use crate::store::Inner;
 use crate::{StorageError, Store, meta};
@@ -44,10 +46,13 @@ impl Store {
 
     /// Moves the heads, durably before this returns. `canonical` names the new canonical blocks
     /// from the fork up, as a check of what the records say; it may be empty. `cursor` is the
-    /// derivation cursor that belongs to these heads.
+    /// derivation cursor that belongs to these heads. Without one, the stored cursor stays if the
+    /// safe head stays or goes forward, and is dropped if it goes back: it never describes a block
+    /// above the safe head, or on another chain.
     ///
     /// A reorg within the tail is one batch however many blocks it replaces. A fork below base
-    /// unwinds first. A move of the safe or finalized head alone is written without a sync: the
+    /// unwinds first, with the goal written down before: a process that dies in between starts
+    /// again with either the old heads or the new ones. A move of the safe or finalized head alone is written without a sync: the
     /// next synced write carries it, and losing it only repeats derivation.
     pub fn set_heads(
         &self,
@@ -177,9 +182,15 @@ impl Inner {
         }
         // Asked before an unwind moves it: the cursor that comes with it has to be synced too.
         let is_moved = self.chain.read().heads.latest != heads.latest;
+        let mut record = record;
         if self.claim_fork(fork) {
             // The fork lies below base, or below where an advance is about to put it.
-            self.unwind_to(fork)?;
+            if record.take().is_some() {
+                // The goal may name only what is on the disk.
+                self.write_synced(&batch)?;
+                batch = Batch::new();
+            }
+            self.unwind_to(fork, &Goal { heads, cursor: cursor.map(<[u8]>::to_vec) })?;
         }
         let loaded = self.load_path(&path);
         let result = loaded.and_then(|()| {
@@ -192,6 +203,24 @@ impl Inner {
             self.compact_if_deep()
         } else {
             self.compact_head_stack()
+        }
+        Ok(())
+    }
+
+    /// Finishes a reorg below base that a crash interrupted, before anybody sees the store.
+    pub(crate) fn resume_reorg(&self) -> Result<(), StorageError> {
+        let Some(Goal { heads, cursor }) = meta::goal(self.kv.as_ref())? else { return Ok(()) };
+        self.has_goal.store(true, Ordering::Relaxed);
+        let _writer = self.writer.lock();
+        let BlockRef { number, hash } = heads.latest;
+        match self.move_heads(Batch::new(), None, heads, &[], cursor.as_deref()) {
+            Ok(()) => tracing::info!(number, %hash, "finished an interrupted reorg"),
+            Err(error @ StorageError::Kv(_)) => return Err(error),
+            // What is stored is whole, with the head where the two branches meet or on the way
+            // there; whoever moves the heads decides again.
+            Err(error) => {
+                tracing::warn!(number, %hash, %error, "an interrupted reorg stays undone")
+            }
         }
         Ok(())
     }
@@ -213,14 +242,21 @@ impl Inner {
             batch.delete(Family::Canonical, &keys::number(number));
         }
         meta::put_heads(batch, &heads);
-        if let Some(cursor) = cursor {
-            meta::put_cursor(batch, cursor);
+        match cursor {
+            Some(cursor) => meta::put_cursor(batch, cursor),
+            // The old safe head is an ancestor of the new one, or the same.
+            None if old.safe.number <= fork.min(heads.safe.number) => {}
+            None => meta::drop_cursor(batch),
+        }
+        if self.has_goal.load(Ordering::Relaxed) {
+            batch.delete(Family::Meta, keys::meta::GOAL);
         }
         if record.is_none() && !is_moved {
             self.kv.write(batch, WriteMode::Logged)?;
         } else {
             self.write_synced(batch)?;
         }
+        self.has_goal.store(false, Ordering::Relaxed);
         if let Some((record, tail_block)) = record {
             self.publish_record(record, tail_block);
         }
