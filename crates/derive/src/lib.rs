@@ -9,6 +9,19 @@ mod safe_point;
 mod l1_block;
 mod rollup;
 
+mod channel_assembler;
+mod channel_reader;
+mod frame_queue;
+mod l1_retrieval;
+mod pipeline;
+
+mod batch_stage;
+mod empty_batch;
+mod l1_blocks;
+mod singular_validity;
+mod span_overlap;
+mod span_validity;
+
 mod attributes;
 mod deposits;
 mod system_config_update;
@@ -17,6 +30,9 @@ mod consolidation;
 mod l2_block_ref;
 
 mod error;
+
+#[cfg(test)]
+mod vectors;
 
 pub use attributes::{NextAttributes, next_attributes};
 pub use consolidation::{Mismatch, attributes_match};

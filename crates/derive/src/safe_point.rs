@@ -1,6 +1,6 @@
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::Bytes;
 use phala_chainspec::{ChainSpec, SystemConfig};
-use phala_primitives::{BlockRef, L1BlockRef, L2BlockRef};
+use phala_primitives::{L1BlockRef, L2BlockRef};
 
 use crate::{Cursor, DeriveError, rollup::Rollup};
 
@@ -68,14 +68,4 @@ pub struct SafeBlock {
     pub block: L2BlockRef,
     /// EIP-2718 bytes of its transactions without the deposits.
     pub transactions: Vec<Bytes>,
-}
-
-impl SafeBlock {
-    pub(crate) const fn id(&self) -> BlockRef {
-        self.block.id()
-    }
-
-    pub(crate) const fn hash(&self) -> B256 {
-        self.block.hash
-    }
 }

@@ -59,11 +59,16 @@ pub struct DerivedAttributes {
 }
 
 impl DerivedAttributes {
+    /// Height of the block.
+    pub const fn number(&self) -> u64 {
+        self.parent.number + 1
+    }
+
     /// The block it becomes, if that has this hash.
     pub const fn block_ref(&self, hash: B256) -> L2BlockRef {
         L2BlockRef {
             hash,
-            number: self.parent.number + 1,
+            number: self.number(),
             parent_hash: self.parent.hash,
             timestamp: self.attributes.payload_attributes.timestamp,
             l1_origin: self.l1_origin,

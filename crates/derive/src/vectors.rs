@@ -1,0 +1,89 @@
+//! Recorded vectors and the rollup they are for.
+
+use std::path::PathBuf;
+
+use alloy_primitives::{Address, B256};
+use phala_chainspec::{ChainSpec, SystemConfig};
+use phala_primitives::{BlockRef, L2BlockRef};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{L1Header, l1_blocks::L1Blocks, rollup::Rollup};
+
+/// A file of the OP-stack vectors; `None`, said aloud, where the machine has none.
+pub(crate) fn json(path: &str) -> Option<Value> {
+    let Some(folder) = std::env::var_os("PHALA_VECTORS") else {
+        println!("SKIPPED: no vectors");
+        return None;
+    };
+    let path = PathBuf::from(folder).join("opstack").join(path);
+    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Some(
+        serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+    )
+}
+
+pub(crate) fn field<T: DeserializeOwned>(value: &Value, key: &str) -> T {
+    serde_json::from_value(value[key].clone()).unwrap_or_else(|error| panic!("{key}: {error}"))
+}
+
+/// Parameters as the vectors have them.
+pub(crate) fn rollup(block_time_secs: u64, seq_window_size: u64) -> Rollup {
+    Rollup {
+        chain_id: 901,
+        genesis_time: 900,
+        block_time_secs,
+        seq_window_size,
+        channel_timeout: 50,
+        l1_anchor: BlockRef::default(),
+        deposit_contract: Address::repeat_byte(0xd0),
+        system_config_contract: Address::repeat_byte(0xc0),
+        genesis_config: system_config(),
+    }
+}
+
+pub(crate) fn system_config() -> SystemConfig {
+    let dev = ChainSpec::dev();
+    dev.rollup.and_then(|rollup| rollup.system_config).expect("the development chain has one")
+}
+
+pub(crate) fn l2_block(block: &Value) -> L2BlockRef {
+    let origin = &block["l1_origin"];
+    L2BlockRef {
+        hash: field(block, "hash"),
+        number: field(block, "number"),
+        parent_hash: B256::ZERO,
+        timestamp: field(block, "time"),
+        l1_origin: BlockRef { number: field(origin, "number"), hash: field(origin, "hash") },
+        sequence_number: block["seq_num"].as_u64().unwrap_or_default(),
+    }
+}
+
+/// What the cases on the validity of batches have in common.
+pub(crate) struct ValidityCase {
+    pub(crate) rollup: Rollup,
+    pub(crate) l1_blocks: L1Blocks,
+    pub(crate) safe: L2BlockRef,
+    pub(crate) inclusion: u64,
+}
+
+impl ValidityCase {
+    pub(crate) fn new(config: &Value, case: &Value) -> Self {
+        let mut l1_blocks = L1Blocks::default();
+        for block in case["l1_blocks"].as_array().unwrap() {
+            let header = L1Header {
+                number: field(block, "number"),
+                hash: field(block, "hash"),
+                timestamp: field(block, "time"),
+                ..L1Header::default()
+            };
+            l1_blocks.push(header, Some(Vec::new()));
+        }
+        Self {
+            rollup: rollup(field(config, "block_time"), field(config, "seq_window_size")),
+            l1_blocks,
+            safe: l2_block(&case["parent"]),
+            inclusion: field(&case["inclusion"], "number"),
+        }
+    }
+}
