@@ -9,6 +9,9 @@ pub const L2_CROSS_DOMAIN_MESSENGER: Address =
 /// `GasPriceOracle` predeploy.
 pub const GAS_PRICE_ORACLE: Address = address!("0x420000000000000000000000000000000000000F");
 
+/// `L2StandardBridge` predeploy.
+pub const L2_STANDARD_BRIDGE: Address = address!("0x4200000000000000000000000000000000000010");
+
 /// `SequencerFeeVault` predeploy: coinbase of every block, receives priority fees.
 pub const SEQUENCER_FEE_VAULT: Address = address!("0x4200000000000000000000000000000000000011");
 
@@ -39,3 +42,18 @@ pub const BEACON_ROOTS_DEPLOYER: Address = address!("0x0B799C86a49DEeb90402691F1
 /// Account that deploys the EIP-2935 contract on chains that did not have it from genesis.
 pub const HISTORY_STORAGE_DEPLOYER: Address =
     address!("0x3462413Af4609098e1E27A490f554f260213D685");
+
+/// The predeploy with these low two bytes.
+pub const fn predeploy(low: u16) -> Address {
+    with_low(address!("0x4200000000000000000000000000000000000000"), low)
+}
+
+/// Where the implementation behind the proxy of a predeploy is.
+pub const fn implementation(low: u16) -> Address {
+    with_low(address!("0xc0d3c0d3c0d3c0d3c0d3c0d3c0d3c0d3c0d30000"), low)
+}
+
+const fn with_low(mut address: Address, low: u16) -> Address {
+    [address.0.0[18], address.0.0[19]] = low.to_be_bytes();
+    address
+}

@@ -19,9 +19,10 @@ use toml::de::DeTable;
 
 use self::sections::{ChainFile, ForksSection};
 use crate::{
-    ChainSpec, ChainSpecError, ExtraData, Fork, Forks, Genesis, GenesisAccount,
+    ChainSpec, ChainSpecError, ExtraData, Fork, Forks, Genesis, GenesisAccount, L1Contracts,
     addresses::{BEACON_ROOTS_DEPLOYER, HISTORY_STORAGE_DEPLOYER, SEQUENCER_FEE_VAULT},
     genesis_json::read_alloc_json,
+    predeploys::{PredeployParams, add_predeploys},
     validation::requires_everything,
 };
 
@@ -79,6 +80,21 @@ pub(crate) fn read_chain_file(
     if file.genesis.system_contracts {
         alloc.add_system_contracts()?;
     }
+    // A public network without roles cannot start; everything else of its file can be read.
+    if file.genesis.predeploys
+        && let Some(roles) = &spec.roles
+    {
+        let rollup = spec.rollup.as_ref();
+        let params = PredeployParams {
+            chain_id: spec.chain_id,
+            l1_chain_id: spec.l1_chain_id,
+            roles,
+            l1_contracts: rollup.and_then(|rollup| rollup.l1_contracts).unwrap_or_default(),
+            forks: &spec.forks,
+            timestamp,
+        };
+        add_predeploys(&params, &mut |address, account| alloc.add(address, account))?;
+    }
     if let Some(dev) = file.dev {
         for account in &dev.accounts {
             let funded = GenesisAccount { balance: dev.balance_wei, ..Default::default() };
@@ -91,21 +107,32 @@ pub(crate) fn read_chain_file(
 }
 
 /// What a public network needs before it can start and this file does not say yet. Any other chain
-/// needs only a genesis timestamp, and that at once.
+/// needs only a genesis timestamp, and roles if it has predeploys, and those at once.
 fn missing_keys(file: &ChainFile) -> Result<Vec<&'static str>, ChainSpecError> {
     let has_timestamp = file.genesis.timestamp.is_some();
+    let predeploys = file.genesis.predeploys;
     if !requires_everything(file.chain_id) {
-        let missing = ChainSpecError::MissingKey("genesis.timestamp");
-        return if has_timestamp { Ok(Vec::new()) } else { Err(missing) };
+        let needed =
+            [(has_timestamp, "genesis.timestamp"), (!predeploys || file.roles.is_some(), "roles")];
+        let missing = needed.into_iter().find(|(present, _)| !present);
+        return missing.map_or(Ok(Vec::new()), |(_, key)| Err(ChainSpecError::MissingKey(key)));
     }
     let has_alloc = file.genesis.alloc_file.is_some() || !file.genesis.alloc.is_empty();
     let rollup = file.rollup.as_ref();
+    // Predeploys of a public network must not trust address zero.
+    let contracts = rollup.and_then(|rollup| rollup.l1_contracts).filter(|_| predeploys);
+    let has = |bridge: fn(&L1Contracts) -> Option<Address>| {
+        contracts.as_ref().is_none_or(|contracts| bridge(contracts).is_some())
+    };
     let keys = [
         (has_timestamp, "genesis.timestamp"),
         (has_alloc, "genesis.alloc_file"),
         (file.roles.is_some(), "roles"),
         (rollup.is_some_and(|rollup| rollup.l1_anchor.is_some()), "rollup.l1_anchor"),
         (rollup.is_some_and(|rollup| rollup.l1_contracts.is_some()), "rollup.l1_contracts"),
+        (has(|l1| l1.cross_domain_messenger), "rollup.l1_contracts.cross_domain_messenger"),
+        (has(|l1| l1.standard_bridge), "rollup.l1_contracts.standard_bridge"),
+        (has(|l1| l1.erc721_bridge), "rollup.l1_contracts.erc721_bridge"),
         (rollup.is_some_and(|rollup| rollup.system_config.is_some()), "rollup.system_config"),
     ];
     Ok(keys.into_iter().filter(|(present, _)| !present).map(|(_, key)| key).collect())

@@ -14,6 +14,7 @@ use crate::{
     Roles, RollupParams,
     chain_file::read_chain_file,
     genesis_json::{read_genesis_json, to_value},
+    predeploys::update_oracle,
 };
 
 const DEV: &str = include_str!("../../../chainspec/dev.toml");
@@ -119,7 +120,8 @@ impl ChainSpec {
         read_chain_file(DEV, None).expect("the built-in development chain is valid")
     }
 
-    /// The same chain with the forks of `profile`, and the genesis extra data in their format.
+    /// The same chain with the forks of `profile`, the genesis extra data in their format, and the
+    /// gas price oracle, if it is a predeploy, set to them.
     pub fn with_profile(mut self, profile: Profile) -> Self {
         self.forks = Forks::profile(profile);
         let given = ExtraData::decode(&self.genesis.extra_data).unwrap_or(ExtraData {
@@ -130,6 +132,7 @@ impl ChainSpec {
         let jovian = self.is_fork_active(Fork::Jovian, self.genesis.timestamp);
         let min_base_fee = jovian.then(|| given.min_base_fee.unwrap_or(0));
         self.genesis.extra_data = ExtraData { min_base_fee, ..given }.encode();
+        update_oracle(&mut self.genesis.alloc, &self.forks, self.genesis.timestamp);
         self
     }
 

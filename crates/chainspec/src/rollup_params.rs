@@ -39,7 +39,7 @@ pub struct L1Anchor {
 }
 
 /// Addresses of this chain's contracts on L1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct L1Contracts {
     /// `OptimismPortal`, whose events are deposits.
@@ -51,4 +51,13 @@ pub struct L1Contracts {
     /// `SuperchainConfig`, where the chain has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superchain_config: Option<Address>,
+    /// `L1CrossDomainMessenger`, which the messenger of this chain trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_domain_messenger: Option<Address>,
+    /// `L1StandardBridge`, which the bridge of this chain trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_bridge: Option<Address>,
+    /// `L1ERC721Bridge`, which the ERC-721 bridge of this chain trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erc721_bridge: Option<Address>,
 }

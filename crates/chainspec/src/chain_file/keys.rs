@@ -4,7 +4,7 @@ use crate::ChainSpecError;
 
 /// Every key of a chain file by its path; `*` stands for any name. Arrays of tables have the path of
 /// their elements' keys.
-pub(super) const KEYS: [&str; 71] = [
+pub(super) const KEYS: [&str; 75] = [
     "name",
     "chain_id",
     "l1_chain_id",
@@ -31,6 +31,7 @@ pub(super) const KEYS: [&str; 71] = [
     "genesis.mix_hash",
     "genesis.coinbase",
     "genesis.system_contracts",
+    "genesis.predeploys",
     "genesis.alloc_file",
     "genesis.alloc.*.balance",
     "genesis.alloc.*.nonce",
@@ -50,6 +51,9 @@ pub(super) const KEYS: [&str; 71] = [
     "rollup.l1_contracts.system_config",
     "rollup.l1_contracts.protocol_versions",
     "rollup.l1_contracts.superchain_config",
+    "rollup.l1_contracts.cross_domain_messenger",
+    "rollup.l1_contracts.standard_bridge",
+    "rollup.l1_contracts.erc721_bridge",
     "rollup.system_config.batcher_address",
     "rollup.system_config.base_fee_scalar",
     "rollup.system_config.blob_base_fee_scalar",

@@ -62,7 +62,7 @@ impl ForksSection {
     }
 }
 
-/// `[genesis]`: header fields that a chain chooses, and accounts from up to four sources.
+/// `[genesis]`: header fields that a chain chooses, and accounts from up to five sources.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GenesisSection {
@@ -75,6 +75,8 @@ pub(super) struct GenesisSection {
     pub(super) coinbase: Option<Address>,
     #[serde(default)]
     pub(super) system_contracts: bool,
+    #[serde(default)]
+    pub(super) predeploys: bool,
     pub(super) alloc_file: Option<PathBuf>,
     #[serde(default)]
     pub(super) alloc: BTreeMap<Address, AccountFields>,

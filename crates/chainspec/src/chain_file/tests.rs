@@ -1,4 +1,4 @@
-use alloy_primitives::{U256, keccak256};
+use alloy_primitives::{U256, address, keccak256};
 
 use super::*;
 use crate::Profile;
@@ -105,7 +105,9 @@ fn dev_accounts_are_funded_and_their_keys_are_right() {
         assert_eq!(spec.genesis.alloc[&address].code, **code);
         assert_eq!(spec.genesis.alloc[&address].nonce, 1);
     }
-    assert_eq!(spec.genesis.alloc.len(), 14);
+    // Beside them: EIP-4788 and EIP-2935, a wei for each lowest address, predeploys with their
+    // implementations, preinstalls.
+    assert_eq!(spec.genesis.alloc.len(), 10 + 4 + 256 + 2047 + 18 + 13);
 }
 
 #[test]
@@ -185,6 +187,7 @@ fn wrong_values_name_their_key() {
         ("chain_id = 20351337\n", "", "missing field `chain_id`"),
         ("timestamp = 1767225600", "mix_hash = \"0x1\"", "genesis.mix_hash: "),
         ("timestamp = 1767225600", "", "required key genesis.timestamp is missing"),
+        ("predeploys = true", "predeploys = 1", "genesis.predeploys: invalid type"),
         ("elasticity = 6", "elasticity = 0", "fees.elasticity: must not be 0"),
         ("block_time_secs = 2", "block_time_secs = 0", "block_time_secs: must not be 0"),
         ("seq_window_size = 3600", "seq_window_size = 0", "rollup.seq_window_size: must not be 0"),
@@ -253,7 +256,7 @@ fn late_forks_do_not_share_a_block_after_genesis() {
 fn accounts_come_once() {
     let account =
         |address: &str| format!("{}[genesis.alloc.\"{address}\"]\nbalance = 1\n", NETWORKS[0]);
-    let address = "0x00000000000000000000000000000000000000Aa";
+    let address = "0x0000000000000000000000000000000000001Aa0";
     let spec = read_chain_file(&account(address), None).expect("valid");
     assert_eq!(
         spec.genesis.alloc[&address.parse::<Address>().expect("address")].balance,
@@ -277,6 +280,36 @@ fn test_accounts_are_refused_on_public_networks() {
 }
 
 #[test]
+fn predeploys_need_roles_and_on_a_public_network_their_bridges() {
+    let (with_roles, dev) = NETWORKS[0].split_once("\n[dev]").expect("a section");
+    let (without, roles) = with_roles.split_once("[roles]").expect("a section");
+    assert_eq!(message(&format!("{without}\n[dev]{dev}")), "required key roles is missing");
+    let plain = without.replace("predeploys = true", "predeploys = false");
+    let spec = read_chain_file(&plain, None).expect("valid");
+    assert_eq!(spec.genesis.alloc.len(), 4);
+
+    let public = |contracts: &str| {
+        let text = format!("{without}\n[rollup.l1_contracts]\n{contracts}\n[roles]\n{roles}")
+            .replace("chain_id = 20351337", "chain_id = 20350002");
+        read_chain_file(&text, None)
+            .expect("readable")
+            .ensure_startable()
+            .expect_err("incomplete")
+            .to_string()
+    };
+    let zero = "= \"0x0000000000000000000000000000000000000000\"\n";
+    let contracts = ["deposit_contract ", "system_config ", "protocol_versions ", ""].join(zero);
+    let error = public(&contracts);
+    for bridge in ["cross_domain_messenger", "standard_bridge", "erc721_bridge"] {
+        assert!(error.contains(&format!("rollup.l1_contracts.{bridge}")), "{error}");
+    }
+    let bridges = ["cross_domain_messenger ", "standard_bridge ", "erc721_bridge ", ""].join(zero);
+    let error = public(&format!("{contracts}{bridges}"));
+    assert!(!error.contains("l1_contracts"), "{error}");
+    assert!(error.contains("genesis.alloc_file"), "{error}");
+}
+
+#[test]
 fn alloc_files_are_found_beside_the_chain_file() {
     let folder = tempfile::tempdir().expect("tempdir");
     let text = dev_with("system_contracts = true", "alloc_file = \"alloc.json\"");
@@ -285,11 +318,11 @@ fn alloc_files_are_found_beside_the_chain_file() {
 
     assert!(read().expect_err("absent").contains("alloc.json"));
     assert!(message(&text).contains("genesis.alloc_file: alloc.json is relative"));
-    let accounts = r#"{"00000000000000000000000000000000000000aa": {"balance": "0x5", "nonce": 1,
+    let accounts = r#"{"00000000000000000000000000000000000001aa": {"balance": "0x5", "nonce": 1,
         "code": "0x00", "storage": {"0x01": "0x2", "0x03": "0x00"}}}"#;
     write(accounts);
     let spec = read().expect("valid");
-    let account = &spec.genesis.alloc[&Address::with_last_byte(0xaa)];
+    let account = &spec.genesis.alloc[&address!("0x00000000000000000000000000000000000001aa")];
     assert_eq!((account.nonce, account.balance), (1, U256::from(5)));
     assert_eq!(account.storage.len(), 1);
     spec.ensure_startable().expect("storage beside code");
@@ -298,9 +331,9 @@ fn alloc_files_are_found_beside_the_chain_file() {
     for (json, expected) in [
         (r#"{"config": {}}"#, "\"config\" is neither an address nor alloc"),
         (r#"{"0xaa": {"balance": 1}}"#, "neither an address"),
-        (r#"{"00000000000000000000000000000000000000aa": {}}"#, "missing field `balance`"),
+        (r#"{"00000000000000000000000000000000000001aa": {}}"#, "missing field `balance`"),
         (
-            r#"{"00000000000000000000000000000000000000aa": {"balance": 1, "x": 1}}"#,
+            r#"{"00000000000000000000000000000000000001aa": {"balance": 1, "x": 1}}"#,
             "unknown field `x`",
         ),
         (r#"{"f39Fd6e51aad88F6F4ce6aB8827279cffFb92266": {"balance": 1}}"#, "more than once"),
@@ -314,7 +347,7 @@ fn alloc_files_are_found_beside_the_chain_file() {
         let error = read().expect_err(json);
         assert!(error.contains(expected), "{error:?} does not say {expected:?}");
     }
-    write(r#"{"00000000000000000000000000000000000000aa": {"balance": 1, "storage": {"1": "1"}}}"#);
+    write(r#"{"00000000000000000000000000000000000001aa": {"balance": 1, "storage": {"1": "1"}}}"#);
     let error = read().expect("readable").ensure_startable().expect_err("no code").to_string();
     assert!(error.contains("needs code or a nonce"), "{error}");
 }
