@@ -1,5 +1,8 @@
 use alloy_consensus::transaction::SignerRecoverable;
-use alloy_eips::eip2718::{Decodable2718, Encodable2718};
+use alloy_eips::{
+    Typed2718,
+    eip2718::{Decodable2718, Encodable2718},
+};
 use alloy_primitives::{Address, B256, Bytes};
 
 /// A transaction of this chain: types 0, 1, 2, 4 and 0x7E.
@@ -37,6 +40,12 @@ pub fn decode_transaction(bytes: &[u8]) -> Result<Transaction, TransactionError>
         .map_err(|error| TransactionError::Decode(error.to_string()))?;
     if !rest.is_empty() {
         return Err(TransactionError::Decode(format!("{} bytes left over", rest.len())));
+    }
+    // A list without a type is a legacy transaction. The decoder tries the fields of other types on
+    // it as well, some of which need no signature.
+    let claimed = if bytes[0] >= 0xc0 { 0 } else { bytes[0] };
+    if tx.ty() != claimed {
+        return Err(TransactionError::Decode("not the fields of a legacy transaction".to_owned()));
     }
     Ok(tx)
 }
@@ -97,6 +106,15 @@ mod tests {
                 Err(TransactionError::UnsupportedType(ty)),
                 "{ty:#x}"
             );
+        }
+    }
+
+    /// The fields of a 0x7D transaction, without its type: the decoder would take them.
+    #[test]
+    fn refuses_lists_that_are_no_legacy_transaction() {
+        for list in [&[0xc3, 0x01, 0x02, 0xc0][..], &[0xc0], &[0xc3, 0x80, 0x80, 0xc0]] {
+            let decoded = decode_transaction(list);
+            assert!(matches!(decoded, Err(TransactionError::Decode(_))), "{decoded:?}");
         }
     }
 
