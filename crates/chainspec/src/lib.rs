@@ -15,6 +15,7 @@ mod genesis_json;
 mod l1_attributes;
 mod output_root;
 mod payload_id;
+mod predeploys;
 mod quantity;
 mod roles;
 mod rollup_json;

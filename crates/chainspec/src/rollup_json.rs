@@ -248,7 +248,7 @@ mod tests {
             deposit_contract: Address::repeat_byte(1),
             system_config: Address::repeat_byte(2),
             protocol_versions: Address::repeat_byte(3),
-            superchain_config: None,
+            ..Default::default()
         });
         spec
     }
@@ -267,12 +267,13 @@ mod tests {
 
     #[test]
     fn a_chain_without_contracts_has_nothing_to_derive_from() {
-        let missing = |change: fn(&mut ChainSpec)| {
+        type Change = fn(&mut ChainSpec);
+        let missing = |change: Change| {
             let mut spec = deployed();
             change(&mut spec);
             RollupJson::new(&spec, B256::ZERO).expect_err("incomplete").to_string()
         };
-        let cases: [(fn(&mut ChainSpec), &str); 4] = [
+        let cases: [(Change, &str); 4] = [
             (|spec| spec.rollup = None, "rollup"),
             (|spec| spec.rollup.as_mut().expect("rollup").l1_anchor = None, "rollup.l1_anchor"),
             (
