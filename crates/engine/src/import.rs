@@ -5,7 +5,7 @@ use std::{
 
 use alloy_primitives::{Address, B256};
 use phala_primitives::{BlockRef, Heads, RecoveredBlock, SealedBlock};
-use phala_storage::{BlockDiff, Record};
+use phala_storage::{BlockDiff, Record, StorageError};
 use tracing::{debug, warn};
 
 use crate::{
@@ -30,7 +30,9 @@ pub enum ImportStatus {
     },
     /// The block was imported before, and is valid.
     AlreadyKnown,
-    /// The parent is unknown. The block waits for it, as long as there is room.
+    /// The parent is unknown, and the block waits for it as long as there is room. Or the head has
+    /// to move first: the parent is below what the store can still build on, or as much stands on
+    /// blocks that no head names as the store keeps.
     Syncing {
         /// The parent.
         parent: B256,
@@ -132,11 +134,16 @@ impl Inner {
             }
             Err(error) => return Err(error),
         };
+        if let Err(error) = self.store.ensure_extendable(parent.hash) {
+            return not_now(&parent, error);
+        }
         match self.check_and_execute(&parent, &candidate) {
-            Ok(executed) => {
-                let imported = self.write(&parent, candidate, executed, Commit::Record)?;
-                Ok(ImportStatus::Valid { timings: imported.timings })
-            }
+            Ok(executed) => match self.write(&parent, candidate, executed, Commit::Record) {
+                Ok(imported) => Ok(ImportStatus::Valid { timings: imported.timings }),
+                // Base may have passed the parent while the block was executed.
+                Err(EngineError::Storage(error)) => not_now(&parent, *error),
+                Err(error) => Err(error),
+            },
             Err(Refusal::Failed(error)) => Err(error),
             Err(Refusal::Invalid(reason)) => {
                 self.bundles.keep(&self.spec, &parent.header, &candidate, &reason);
@@ -222,6 +229,17 @@ impl Inner {
         metrics::imported(&record.block, &timings);
         *self.last_import.lock() = timings;
         Ok(Imported { record, timings })
+    }
+}
+
+/// The answer for a block that cannot be stored: "syncing" if it can be once the heads have moved.
+fn not_now(parent: &ParentState, error: StorageError) -> Result<ImportStatus, EngineError> {
+    match error {
+        StorageError::OutOfReach(_) | StorageError::BranchFull { .. } => {
+            warn!(parent = %parent.hash, %error, "block cannot be imported before the head moves");
+            Ok(ImportStatus::Syncing { parent: parent.hash })
+        }
+        error => Err(error.into()),
     }
 }
 

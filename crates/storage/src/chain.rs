@@ -5,6 +5,7 @@ use alloy_primitives::B256;
 use alloy_primitives::map::{B256Map, B256Set};
 use phala_primitives::{BlockRef, Heads, SealedHeader};
 
+use crate::config::TailLimits;
 use crate::kv::KvSnapshot;
 use crate::layer::Layer;
 use crate::stack::Stack;
@@ -36,6 +37,25 @@ pub(crate) struct Dirty {
     pub(crate) cover: Arc<Layer>,
     /// The block the interrupted advance leads to.
     pub(crate) until: BlockRef,
+}
+
+/// Blocks that lead from the canonical chain to a side block.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Branch {
+    /// Height of the canonical block they stand on.
+    pub(crate) fork: u64,
+    pub(crate) blocks: u64,
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Branch {
+    /// Whether the branch takes as much memory as a tail may.
+    pub(crate) const fn is_full(&self, limits: &TailLimits) -> bool {
+        self.blocks >= limits.blocks_max
+            || self.entries >= limits.entries_max
+            || self.bytes >= limits.bytes_max
+    }
 }
 
 /// The chain as readers see it. Changed under a short lock; what readers take out of it is shared
@@ -224,16 +244,33 @@ impl Chain {
         }
     }
 
-    /// Forgets side blocks until at most `blocks_max` with `entries_max` keys are left. `keep`, which
-    /// has just come, and its ancestors stay: they are what the caller is about to build on.
-    pub(crate) fn limit_side_blocks(
-        &mut self,
-        keep: B256,
-        blocks_max: usize,
-        entries_max: usize,
-    ) -> usize {
+    /// The way from the canonical chain to a block; `None` if it does not descend from base.
+    pub(crate) fn branch(&self, tip: B256) -> Option<Branch> {
+        let mut branch = Branch::default();
+        let mut at = tip;
+        loop {
+            if at == self.base.block.hash {
+                return Some(Branch { fork: self.base.block.number, ..branch });
+            }
+            let tail = self.blocks.get(&at)?;
+            if self.is_canonical_from_base(tail.block) {
+                return Some(Branch { fork: tail.block.number, ..branch });
+            }
+            branch.blocks += 1;
+            branch.entries += tail.layer.entries();
+            branch.bytes += tail.layer.bytes();
+            at = tail.parent;
+        }
+    }
+
+    /// Forgets side blocks until those left keep the limits. `keep`, which has just come, and its
+    /// ancestors stay: they are what the caller is about to build on, and are limited by
+    /// [`Branch::is_full`].
+    pub(crate) fn limit_side_blocks(&mut self, keep: B256, limits: &TailLimits) -> usize {
+        let blocks_max = usize::try_from(limits.blocks_max).unwrap_or(usize::MAX);
         let canonical = self.canonical.len();
-        if self.blocks.len() <= canonical {
+        let before = self.blocks.len();
+        if before <= canonical {
             return 0;
         }
         let parent = |block: &Arc<TailBlock>| self.blocks.get(&block.parent).map(Arc::clone);
@@ -244,24 +281,25 @@ impl Chain {
             .values()
             .filter(|block| !self.is_canonical_from_base(block.block))
             .filter(|block| !kept.contains(&block.block.hash))
-            .map(|block| (block.block, block.layer.entries()))
+            .map(|block| (block.block, block.layer.entries(), block.layer.bytes()))
             .collect();
-        let mut entries: usize = side.iter().map(|(_, entries)| entries).sum();
-        if side.len() <= blocks_max && entries <= entries_max {
-            return 0;
-        }
+        let mut entries: usize = side.iter().map(|(_, entries, _)| entries).sum();
+        let mut bytes: usize = side.iter().map(|(_, _, bytes)| bytes).sum();
         // Lowest first: the oldest forks are the least likely to win.
-        side.sort_unstable_by_key(|(block, _)| block.number);
+        side.sort_unstable_by_key(|(block, ..)| block.number);
         let mut count = side.len();
-        for (block, size) in side {
-            if count <= blocks_max && entries <= entries_max {
+        for (block, its_entries, its_bytes) in side {
+            if count <= blocks_max && entries <= limits.entries_max && bytes <= limits.bytes_max {
                 break;
             }
             self.blocks.remove(&block.hash);
             count -= 1;
-            entries -= size;
+            entries -= its_entries;
+            bytes -= its_bytes;
         }
-        let before = self.blocks.len();
+        if self.blocks.len() == before {
+            return 0;
+        }
         self.drop_unreachable();
         before - self.blocks.len()
     }

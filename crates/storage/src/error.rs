@@ -84,6 +84,23 @@ pub enum StorageError {
     /// No record of this block; import it first.
     #[error("block {0} is not stored")]
     UnknownBlock(B256),
+    /// The block does not lie at or above base; the head has to go back to it before anything can be
+    /// stored on it.
+    #[error("block {0} is out of reach: its state is no longer in the tail")]
+    OutOfReach(B256),
+    /// Too much has been stored on one branch that no head names; move the head, or leave the
+    /// branch.
+    #[error(
+        "{blocks} blocks ({bytes} bytes) lead from the canonical chain to block {tip}; no more are kept before the head moves"
+    )]
+    BranchFull {
+        /// Newest block of the branch.
+        tip: B256,
+        /// Blocks in it.
+        blocks: u64,
+        /// Memory of their changes.
+        bytes: usize,
+    },
     /// The canonical entries do not lead from the canonical chain to the head; a bug of the caller.
     #[error("block {number} {hash} does not continue the canonical chain")]
     BrokenChain {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use alloy_primitives::B256;
 use phala_primitives::{BlockRef, Heads};
 
-use crate::chain::{Chain, TailBlock};
+use crate::chain::{Branch, Chain, TailBlock};
 use crate::keys;
 use crate::kv::{Batch, Family, KvError, WriteMode};
 use crate::layer::{Layer, LayerBuilder};
@@ -24,7 +24,8 @@ impl Store {
     /// block that is stored already does nothing.
     ///
     /// Waits while the tail is at a hard limit. After an error nothing of the block is visible and
-    /// the same call may be made again.
+    /// the same call may be made again. [`StorageError::OutOfReach`] and [`StorageError::BranchFull`]
+    /// mean that it cannot succeed before the heads move.
     pub fn write_record(&self, record: &Record) -> Result<(), StorageError> {
         let inner = self.inner();
         inner.ensure_open()?;
@@ -34,14 +35,28 @@ impl Store {
         inner.wait_for_room()?;
         let (encoded, tail_block) = encode(record);
         let _writer = inner.writer.lock();
+        inner.claim_parent(record.block.parent_hash)?;
         // A block that was forgotten, because base passed it or went below it, has its record still.
-        if !inner.is_stored(record.block_ref())? {
+        let written = inner.is_stored(record.block_ref()).and_then(|is_stored| {
+            if is_stored {
+                return Ok(());
+            }
             let mut batch = Batch::new();
             encoded.put(&mut batch);
-            inner.write_synced(&batch)?;
+            inner.write_synced(&batch)
+        });
+        if written.is_ok() {
+            inner.publish_record(record, tail_block);
         }
-        inner.publish_record(record, tail_block);
-        Ok(())
+        inner.chain.write().fork_floor = None;
+        written
+    }
+
+    /// Whether [`write_record`](Self::write_record) would take a child of this block now. Asked
+    /// before the child is executed.
+    pub fn ensure_extendable(&self, parent: B256) -> Result<(), StorageError> {
+        let inner = self.inner();
+        inner.extendable(&inner.chain.read(), parent).map(|_| ())
     }
 
     /// Moves the heads, durably before this returns. `canonical` names the new canonical blocks
@@ -145,12 +160,9 @@ impl Inner {
     fn publish_record(&self, record: &Record, tail_block: Arc<TailBlock>) {
         self.cache.insert_block(&record.block);
         self.cache.insert_receipts(record.block.hash(), &record.receipts);
-        let limits = &self.config.tail;
         let mut chain = self.chain.write();
         chain.insert(tail_block);
-        let blocks_max = usize::try_from(limits.blocks_max).unwrap_or(usize::MAX);
-        let hash = record.block.hash();
-        let dropped = chain.limit_side_blocks(hash, blocks_max, limits.entries_max);
+        let dropped = chain.limit_side_blocks(record.block.hash(), &self.config.tail);
         drop(chain);
         if dropped > 0 {
             tracing::warn!(dropped, "side blocks forgotten, too many are not canonical");
@@ -310,6 +322,29 @@ impl Inner {
             return Ok(());
         }
         Err(StorageError::BrokenChain { number: head.number, hash: head.hash })
+    }
+
+    /// Height of the canonical block that a child of `parent` would stand on, if it may be stored.
+    fn extendable(&self, chain: &Chain, parent: B256) -> Result<u64, StorageError> {
+        let branch = chain.branch(parent).ok_or(StorageError::OutOfReach(parent))?;
+        if branch.is_full(&self.config.tail) {
+            let Branch { blocks, bytes, .. } = branch;
+            return Err(StorageError::BranchFull { tip: parent, blocks, bytes });
+        }
+        // An advance that has begun is about to pass it.
+        if chain.advancing.is_some_and(|target| target.number > branch.fork) {
+            return Err(StorageError::OutOfReach(parent));
+        }
+        Ok(branch.fork)
+    }
+
+    /// Keeps an advance from passing `parent` until its child is written. Otherwise the block would
+    /// be called valid and be unknown a moment later.
+    fn claim_parent(&self, parent: B256) -> Result<(), StorageError> {
+        let mut chain = self.chain.write();
+        let fork = self.extendable(&chain, parent)?;
+        chain.fork_floor = Some(fork);
+        Ok(())
     }
 
     /// Keeps an advance from passing `fork` until the heads are written. `true` if base is above

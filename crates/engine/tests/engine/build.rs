@@ -153,7 +153,8 @@ fn fee_parameters_of_the_attributes_rule_the_next_block() {
 
 #[test]
 fn gas_is_the_limit_for_pool_transactions() {
-    let node = Node::new();
+    // The data footprint of a transfer would be more than its gas at the usual scalar.
+    let node = Node::with_spec(spec_with_footprint_scalar(1));
     let alice = node.account(0);
     let offered = (0..20).map(|nonce| alice.transfer(nonce, Address::ZERO, 1)).collect();
     offer(&node.engine, offered);

@@ -8,7 +8,7 @@ use alloy_signer_local::PrivateKeySigner;
 use phala_chainspec::{ChainSpec, L1Attributes, Profile, addresses::SEQUENCER_FEE_VAULT};
 use phala_engine::{Engine, EngineConfig, EngineError, ImportStatus, PayloadAttributes, Produced};
 use phala_primitives::{Block, Header, RecoveredBlock, RecoveredTx, SealedBlock, Transaction};
-use phala_storage::{DiskLimits, Store, StoreConfig};
+use phala_storage::{DiskLimits, Store, StoreConfig, TailLimits};
 use tempfile::TempDir;
 
 /// An engine on a fresh development chain.
@@ -38,7 +38,14 @@ impl Node {
     pub fn start(spec: ChainSpec, config: EngineConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let spec = Arc::new(spec);
-        let engine = open(&spec, dir.path(), config);
+        let engine = open(&spec, dir.path(), config, TailLimits::default());
+        Self { engine, spec, dir }
+    }
+
+    pub fn with_tail(spec: ChainSpec, tail: TailLimits) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = Arc::new(spec);
+        let engine = open(&spec, dir.path(), EngineConfig::default(), tail);
         Self { engine, spec, dir }
     }
 
@@ -52,7 +59,7 @@ impl Node {
         let Self { engine, spec, dir } = self;
         engine.store().close().unwrap();
         drop(engine);
-        let engine = open(&spec, dir.path(), EngineConfig::default());
+        let engine = open(&spec, dir.path(), EngineConfig::default(), TailLimits::default());
         Self { engine, spec, dir }
     }
 
@@ -115,9 +122,9 @@ impl Node {
     }
 }
 
-fn open(spec: &Arc<ChainSpec>, dir: &Path, config: EngineConfig) -> Engine {
+fn open(spec: &Arc<ChainSpec>, dir: &Path, config: EngineConfig, tail: TailLimits) -> Engine {
     let disk = DiskLimits { ballast_bytes: 0, ..Default::default() };
-    let store_config = StoreConfig { disk, ..Default::default() };
+    let store_config = StoreConfig { disk, tail, ..Default::default() };
     let store = Store::create(&dir.join("db"), store_config).unwrap();
     store.init_genesis(spec).unwrap();
     let config = EngineConfig { bundle_dir: Some(dir.join("bundles")), threads: 2, ..config };

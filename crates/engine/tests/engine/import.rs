@@ -1,8 +1,9 @@
 use alloy_consensus::TxReceipt;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
-use phala_chainspec::Profile;
+use phala_chainspec::{ChainSpec, Profile};
 use phala_engine::{BlockError, ImportStatus};
 use phala_primitives::{Block, SealedBlock, Transaction};
+use phala_storage::TailLimits;
 
 use crate::harness::{Node, assert_same, raw, raw_all};
 
@@ -104,6 +105,31 @@ fn at_most_64_blocks_wait() {
     assert_eq!(follower.engine.store().header(blocks[1].hash()).unwrap(), None);
     follower.import_valid(&blocks[1]);
     assert!(follower.engine.store().header(blocks[65].hash()).unwrap().is_some());
+}
+
+#[test]
+fn a_driver_without_fork_choices_is_told_to_wait() {
+    let node = Node::new();
+    let tail = TailLimits { blocks_max: 10, ..TailLimits::default() };
+    let follower = Node::with_tail(ChainSpec::clone(&node.spec), tail);
+    let blocks: Vec<_> = (0..25).map(|_| node.produce(&[]).block).collect();
+    let mut next = 0;
+    for _ in 0..3 {
+        while next < blocks.len() {
+            match follower.import(&blocks[next]) {
+                ImportStatus::Valid { .. } => next += 1,
+                ImportStatus::Syncing { parent } => {
+                    assert_eq!(parent, blocks[next].parent_hash);
+                    break;
+                }
+                status => panic!("{status:?}"),
+            }
+            assert!(follower.engine.store().stats().side_blocks <= 10);
+        }
+        follower.engine.set_heads(blocks[next - 1].hash(), None, None).unwrap();
+    }
+    assert_eq!(next, blocks.len(), "each fork choice makes room");
+    assert_same(&node, &follower, 25);
 }
 
 #[test]
