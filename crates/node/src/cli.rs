@@ -6,8 +6,8 @@ use phala_chainspec::Profile;
 use crate::{
     NodeError, command,
     config::{
-        AuthRpcSettings, BaseSettings, DevSettings, HttpSettings, Layers, Resolved, RpcSettings,
-        StorageSettings, TxPoolSettings, WsSettings,
+        AuthRpcSettings, BaseSettings, DevSettings, HttpSettings, L1Settings, Layers, Resolved,
+        RpcSettings, SequencerSettings, StorageSettings, TxPoolSettings, WsSettings,
     },
     init_logging,
 };
@@ -15,7 +15,7 @@ use crate::{
 /// Variable that names the configuration file when `--config` does not.
 const CONFIG_VARIABLE: &str = "PHALA_CONFIG";
 
-/// An OP-stack execution node: development chain, follower, and the operator's tools.
+/// An OP-stack rollup node: development chain, follower, sequencer, and the operator's tools.
 #[derive(Parser, Debug)]
 #[command(
     name = "phala-node",
@@ -38,7 +38,7 @@ struct Cli {
 enum Command {
     /// Run a development chain: blocks on a timer, funded accounts, no other program needed.
     Dev(DevFlags),
-    /// Run an execution node that a consensus client drives over the Engine API.
+    /// Run a node that derives the chain from --l1, or one that a consensus client drives over the Engine API.
     Node(NodeFlags),
     /// Create the data directory and write the genesis block.
     Init(StoreFlags),
@@ -89,6 +89,10 @@ struct NodeFlags {
     authrpc: AuthRpcSettings,
     #[command(flatten)]
     txpool: TxPoolSettings,
+    #[command(flatten)]
+    l1: L1Settings,
+    #[command(flatten)]
+    sequencer: SequencerSettings,
 }
 
 #[derive(Args, Debug)]

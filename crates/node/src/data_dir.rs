@@ -46,6 +46,11 @@ impl DataDir {
         self.0.join("transactions.journal")
     }
 
+    /// What was read of L1.
+    pub fn l1_cache(&self) -> PathBuf {
+        self.0.join("l1")
+    }
+
     /// Blocks that were refused, with what is needed to reproduce the refusal.
     pub fn refused_blocks(&self) -> PathBuf {
         self.0.join("refused")

@@ -116,6 +116,12 @@ pub enum NodeError {
         /// The rule.
         reason: Arc<BlockError>,
     },
+    /// The settings contradict each other: change one of them.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// The L1 client could not be started.
+    #[error(transparent)]
+    L1(#[from] phala_l1::L1Error),
     /// Standard output, or the file being written, is gone.
     #[error("cannot write output: {0}")]
     Output(#[source] io::Error),
@@ -182,6 +188,7 @@ impl NodeError {
                 | ServerError::SharedPortDiffers { .. },
             )
             | Self::BlockTime { .. }
+            | Self::Conflict(_)
             | Self::NoDataDir
             | Self::NoDatabase(_)
             | Self::BlockRange { .. } => EXIT_USAGE,

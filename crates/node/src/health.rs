@@ -23,8 +23,20 @@ pub enum Cause {
     DiskStall,
     /// The head is older than block production should leave it.
     HeadTooOld,
-    /// The development chain cannot produce blocks.
+    /// Blocks cannot be produced.
     ProductionFailing,
+    /// Blocks would be produced, but something is in the way.
+    SequencerPaused,
+    /// L1 has not been read to its end yet.
+    Syncing,
+    /// L1 does not tell its head.
+    L1Unreachable,
+    /// L1 does not give blocks or blobs that derivation needs.
+    L1DataMissing,
+    /// Derivation fails and is tried again.
+    DerivationFailing,
+    /// Derivation stopped; somebody has to look.
+    DerivationHalted,
 }
 
 impl Cause {

@@ -7,11 +7,13 @@ mod data_dir;
 mod node;
 mod open;
 mod open_files;
+mod rollup_settings;
 mod rpc_settings;
 
 mod chain_events;
 mod dev;
 mod diary;
+mod driver;
 mod housekeeping;
 
 mod health;

@@ -1,5 +1,10 @@
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use phala_chainspec::ChainSpec;
 use phala_engine::{Engine, EngineConfig};
 use phala_rpc::{RpcHandle, RpcHandles, RpcServer};
 use phala_storage::Store;
@@ -11,8 +16,10 @@ use crate::{
     chain_events::ChainEvents,
     config::Settings,
     dev::{BlockProducer, ProducerConfig},
+    driver::DriverHandle,
     housekeeping::Housekeeping,
     open::Opened,
+    rollup_settings::{driver_config, l1_client},
     rpc_settings::rpc_config,
 };
 
@@ -26,6 +33,11 @@ pub enum Role {
     Dev(ProducerConfig),
     /// From a consensus client over the Engine API.
     Follower,
+    /// From L1 and, on a sequencer, from this process.
+    Rollup {
+        /// Whether blocks are made here.
+        is_sequencer: bool,
+    },
 }
 
 /// A running node. Started from the bottom up, stopped from the top down.
@@ -37,6 +49,7 @@ pub struct Node {
     rpc: RpcHandle,
     monitor: Option<MonitorServer>,
     producer: Option<BlockProducer>,
+    driver: Option<DriverHandle>,
     housekeeping: Housekeeping,
     chain_events: ChainEvents,
 }
@@ -46,7 +59,7 @@ impl Node {
     pub async fn start(settings: &Settings, opened: Opened, role: Role) -> Result<Self, NodeError> {
         let Opened { spec, store, data } = opened;
         let rpc_config = rpc_config(settings, &data, role)?;
-        let health = Arc::new(Health::new(head_age_secs_max(role)));
+        let health = Arc::new(Health::new(head_age_secs_max(role, &spec)));
         let monitor = match settings.base.metrics {
             Some(address) => {
                 Some(MonitorServer::start(address, Metrics::install()?, Arc::clone(&health)).await?)
@@ -71,7 +84,17 @@ impl Node {
         let runtime = Handle::current();
         let chain_events = ChainEvents::start(runtime, &engine, pool.clone(), Arc::clone(&health))?;
         let housekeeping = Housekeeping::start(store.clone(), pool.clone(), Arc::clone(&health))?;
-        let handles = RpcHandles { engine: engine.clone(), pool: pool.clone(), rollup: None };
+        let (driver, rollup) = match role {
+            Role::Rollup { .. } => {
+                let client = l1_client(settings, &spec, &data).await?;
+                let config = driver_config(settings, &spec);
+                let health = Arc::clone(&health);
+                let (driver, rollup) = DriverHandle::start(engine.clone(), client, health, config)?;
+                (Some(driver), Some(rollup))
+            }
+            Role::Dev(_) | Role::Follower => (None, None),
+        };
+        let handles = RpcHandles { engine: engine.clone(), pool: pool.clone(), rollup };
         let rpc = RpcServer::start(rpc_config, handles).await?;
         let heads = engine.heads();
         if let Some(header) = store.header(heads.latest.hash)? {
@@ -87,10 +110,21 @@ impl Node {
         );
         let producer = match role {
             Role::Dev(config) => Some(start_producer(&engine, &pool, &health, config)?),
-            Role::Follower => None,
+            Role::Follower | Role::Rollup { .. } => None,
         };
         health.clear(Cause::Starting);
-        Ok(Self { engine, pool, store, health, rpc, monitor, producer, housekeeping, chain_events })
+        Ok(Self {
+            engine,
+            pool,
+            store,
+            health,
+            rpc,
+            monitor,
+            producer,
+            driver,
+            housekeeping,
+            chain_events,
+        })
     }
 
     /// The engine.
@@ -123,9 +157,9 @@ impl Node {
         self.health.raise(Cause::ShuttingDown, "asked to stop");
         let mut steps = StopSteps(Instant::now());
         // Blocking work goes to a plain thread, so that open requests can still be answered.
-        let producer = self.producer;
-        join(tokio::task::spawn_blocking(move || drop(producer))).await?;
-        steps.done("block production");
+        let (producer, driver) = (self.producer, self.driver);
+        join(tokio::task::spawn_blocking(move || drop((producer, driver)))).await?;
+        steps.done("block production and derivation");
         self.rpc.stop().await;
         steps.done("rpc");
         let (housekeeping, chain_events, pool) = (self.housekeeping, self.chain_events, self.pool);
@@ -191,10 +225,12 @@ fn start_producer(
     Ok(producer)
 }
 
-fn head_age_secs_max(role: Role) -> Option<u64> {
+fn head_age_secs_max(role: Role, spec: &ChainSpec) -> Option<u64> {
+    let limit = |block_time: Duration| Some((block_time * HEAD_AGE_BLOCKS_MAX).as_secs().max(10));
     match role {
-        Role::Dev(config) => Some((config.block_time * HEAD_AGE_BLOCKS_MAX).as_secs().max(10)),
-        Role::Follower => None,
+        Role::Dev(config) => limit(config.block_time),
+        Role::Rollup { is_sequencer: true } => limit(Duration::from_secs(spec.block_time_secs)),
+        Role::Follower | Role::Rollup { is_sequencer: false } => None,
     }
 }
 

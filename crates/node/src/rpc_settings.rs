@@ -31,7 +31,7 @@ pub(crate) fn rpc_config(
         false => None,
     };
     let auth = match role {
-        Role::Follower => Some(AuthConfig {
+        Role::Follower | Role::Rollup { .. } => Some(AuthConfig {
             addr: SocketAddr::new(settings.authrpc.authrpc_addr, settings.authrpc.authrpc_port),
             jwt_secret: jwt_secret(settings, data)?,
         }),

@@ -6,7 +6,7 @@ use std::{
 
 use toml::{Table, Value};
 
-use super::{ConfigError, suggestion::closest};
+use super::{ConfigError, suggestion::closest, table_switch::name_in_own_table};
 
 /// A configuration file, as text values by key.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl ConfigFile {
     /// Reads the text of a file at `path`; each of its keys must be one of `known`.
     ///
     /// A setting such as `http` that is also the first part of others (`http.port`) is written
-    /// `enabled` in their table.
+    /// `enabled` in their table, or `urls`.
     pub fn parse(path: &Path, text: &str, known: &[&str]) -> Result<Self, ConfigError> {
         let table = text.parse::<Table>().map_err(|error| ConfigError::Syntax {
             path: path.to_owned(),
@@ -64,10 +64,8 @@ impl ConfigFile {
                     return Err(self.unknown(written, known));
                 }
             }
-            let key = written
-                .strip_suffix(".enabled")
-                .filter(|switch| known.contains(switch))
-                .unwrap_or(&written);
+            let is_switch = known.contains(&prefix) && name == name_in_own_table(prefix);
+            let key = if is_switch { prefix } else { &written };
             if !known.contains(&key) {
                 return Err(self.unknown(written, known));
             }

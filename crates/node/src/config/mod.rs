@@ -7,6 +7,7 @@ mod layers;
 mod reference;
 mod settings;
 mod suggestion;
+mod table_switch;
 
 pub use duration::{DurationError, parse_duration};
 pub use error::ConfigError;
@@ -14,6 +15,7 @@ pub use file::ConfigFile;
 pub use layers::{Entry, Layers, Resolved, Source, env_name, settings_command};
 pub use reference::reference_page;
 pub use settings::{
-    AuthRpcSettings, BaseSettings, ColorMode, DevSettings, HttpSettings, LogFormat, LogSettings,
-    RpcSettings, Settings, StorageSettings, TxPoolSettings, WsSettings,
+    AuthRpcSettings, BaseSettings, ColorMode, DevSettings, HttpSettings, L1Settings, LogFormat,
+    LogSettings, RpcSettings, SequencerSettings, Settings, StorageSettings, TxPoolSettings,
+    WsSettings,
 };

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use toml::Value;
 
-use super::{Entry, Resolved, env_name, settings_command};
+use super::{Entry, Resolved, env_name, layers::settings_command, table_switch::name_in_own_table};
 
 impl Resolved {
     /// The settings as a configuration file, each with where it comes from.
@@ -76,7 +76,7 @@ fn place<'a>(key: &'a str, keys: &[&str]) -> (&'a str, &'a str) {
     }
     let is_table =
         keys.iter().any(|other| other.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')));
-    if is_table { (key, "enabled") } else { ("", key) }
+    if is_table { (key, name_in_own_table(key)) } else { ("", key) }
 }
 
 fn toml_line(name: &str, entry: &Entry) -> String {

@@ -7,6 +7,7 @@ use std::{
 use clap::{Args, ValueEnum};
 
 use super::duration::parse_duration;
+use url::Url;
 
 /// Everything an operator can set.
 ///
@@ -35,6 +36,12 @@ pub struct Settings {
     /// Pending transactions.
     #[command(flatten)]
     pub txpool: TxPoolSettings,
+    /// Deriving the chain from L1.
+    #[command(flatten)]
+    pub l1: L1Settings,
+    /// Making blocks.
+    #[command(flatten)]
+    pub sequencer: SequencerSettings,
     /// Block production of the development chain.
     #[command(flatten)]
     pub dev: DevSettings,
@@ -181,7 +188,7 @@ pub struct HttpSettings {
         long = "http.api",
         value_name = "NAMES",
         value_delimiter = ',',
-        default_value = "eth,net,web3,txpool,debug"
+        default_value = "eth,net,web3,txpool,debug,optimism"
     )]
     pub http_api: Vec<String>,
 
@@ -218,7 +225,7 @@ pub struct WsSettings {
         long = "ws.api",
         value_name = "NAMES",
         value_delimiter = ',',
-        default_value = "eth,net,web3,txpool,debug"
+        default_value = "eth,net,web3,txpool,debug,optimism"
     )]
     pub ws_api: Vec<String>,
 
@@ -322,6 +329,84 @@ pub struct TxPoolSettings {
     #[arg(id = "txpool.nolocals", long = "txpool.nolocals", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true", default_value = "false")]
     pub txpool_nolocals: bool,
+}
+
+/// Reading L1.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "L1")]
+pub struct L1Settings {
+    /// RPC of L1, the preferred first; derives the chain from it. Without it a consensus client drives the node over the Engine API.
+    #[arg(id = "l1", long = "l1", value_name = "URLS", value_delimiter = ',')]
+    pub l1: Vec<Url>,
+
+    /// Beacon API of L1, for blobs.
+    #[arg(id = "l1.beacon", long = "l1.beacon", value_name = "URLS", value_delimiter = ',')]
+    pub l1_beacon: Vec<Url>,
+
+    /// Beacon APIs that keep blobs longer, asked when the others have them no more.
+    #[arg(
+        id = "l1.beacon-fallbacks",
+        long = "l1.beacon-fallbacks",
+        value_name = "URLS",
+        value_delimiter = ','
+    )]
+    pub l1_beacon_fallbacks: Vec<Url>,
+
+    /// Requests a day to all L1 endpoints together; reaching it slows reading down [default: no limit].
+    #[arg(id = "l1.max-requests-per-day", long = "l1.max-requests-per-day", value_name = "COUNT",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub l1_max_requests_per_day: Option<u64>,
+
+    /// Pause between two looks at the L1 head.
+    #[arg(id = "l1.http-poll-interval", long = "l1.http-poll-interval", value_name = "DURATION",
+          default_value = "6s", value_parser = parse_duration)]
+    pub l1_http_poll_interval: Duration,
+
+    /// Depth below the L1 head up to which the chain is derived.
+    #[arg(id = "l1.confs", long = "l1.confs", value_name = "BLOCKS", default_value_t = 0)]
+    pub l1_confs: u64,
+
+    /// Folder for what was read of L1 [default: l1 in the data directory].
+    #[arg(id = "l1.cache-dir", long = "l1.cache-dir", value_name = "DIR")]
+    pub l1_cache_dir: Option<PathBuf>,
+}
+
+/// Making blocks.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sequencer")]
+pub struct SequencerSettings {
+    /// Make blocks; needs --l1. One node of a chain at a time.
+    #[arg(id = "sequencer", long = "sequencer", alias = "sequencer.enabled", value_name = "BOOL",
+          num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    pub sequencer: bool,
+
+    /// Depth below the L1 head at which a block becomes an origin.
+    #[arg(
+        id = "sequencer.l1-confs",
+        long = "sequencer.l1-confs",
+        value_name = "BLOCKS",
+        default_value_t = 4
+    )]
+    pub sequencer_l1_confs: u64,
+
+    /// Unsafe blocks above the safe head at which no more are made; 0 is no limit.
+    #[arg(
+        id = "sequencer.max-safe-lag",
+        long = "sequencer.max-safe-lag",
+        value_name = "BLOCKS",
+        default_value_t = 0
+    )]
+    pub sequencer_max_safe_lag: u64,
+
+    /// Start in recover mode: adopt next origins as soon as possible, without transactions of the pool.
+    #[arg(id = "sequencer.recover", long = "sequencer.recover", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true", default_value = "false")]
+    pub sequencer_recover: bool,
+
+    /// Wait for `admin_startSequencer` before the first block.
+    #[arg(id = "sequencer.stopped", long = "sequencer.stopped", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true", default_value = "false")]
+    pub sequencer_stopped: bool,
 }
 
 /// The development chain.
