@@ -162,3 +162,194 @@ fn eip1559_params(config: &SystemConfig) -> B64 {
     params[4..].copy_from_slice(&config.eip1559_elasticity.to_be_bytes());
     params
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::address;
+    use phala_chainspec::Profile;
+    use phala_primitives::{Transaction, decode_transaction};
+
+    use super::*;
+    use crate::vectors::{self, field};
+
+    fn spec(profile: Profile) -> ChainSpec {
+        vectors::spec().with_profile(profile)
+    }
+
+    fn origin() -> L1Header {
+        L1Header {
+            hash: B256::repeat_byte(2),
+            number: 101,
+            parent_hash: B256::repeat_byte(1),
+            timestamp: 1012,
+            mix_hash: B256::repeat_byte(3),
+            base_fee: 7,
+            excess_blob_gas: None,
+            parent_beacon_block_root: None,
+        }
+    }
+
+    fn parent() -> L2BlockRef {
+        L2BlockRef {
+            hash: B256::repeat_byte(9),
+            number: 5,
+            timestamp: 1010,
+            l1_origin: BlockRef { number: 100, hash: B256::repeat_byte(1) },
+            sequence_number: 3,
+            ..L2BlockRef::default()
+        }
+    }
+
+    fn l1_attributes(attributes: &OpPayloadAttributes) -> L1Attributes {
+        let first = &attributes.transactions.as_ref().unwrap()[0];
+        let Transaction::Deposit(deposit) = decode_transaction(first).unwrap() else {
+            panic!("a deposit comes first")
+        };
+        L1Attributes::decode(&deposit.input).unwrap()
+    }
+
+    #[test]
+    fn recorded_l1_attributes_come_out_again() {
+        let Some(file) = vectors::json("vectors/l1_info_tx.json") else { return };
+        let mut compared = 0;
+        for case in file.as_array().unwrap() {
+            let decoded = &case["decoded"];
+            let profile = match field::<String>(decoded, "format").as_str() {
+                "isthmus" => Profile::Isthmus,
+                "jovian" => Profile::Jovian,
+                _ => continue,
+            };
+            let timestamp: u64 = field(decoded, "time");
+            let header = L1Header {
+                hash: field(decoded, "block_hash"),
+                number: field(decoded, "number"),
+                timestamp,
+                base_fee: field(decoded, "base_fee"),
+                ..origin()
+            };
+            let config = SystemConfig {
+                batcher_address: field(decoded, "batcher"),
+                base_fee_scalar: field(decoded, "base_fee_scalar"),
+                blob_base_fee_scalar: field(decoded, "blob_base_fee_scalar"),
+                operator_fee_scalar: field(decoded, "operator_fee_scalar"),
+                operator_fee_constant: field(decoded, "operator_fee_constant"),
+                da_footprint_gas_scalar: decoded["da_footprint_gas_scalar"]
+                    .as_u64()
+                    .unwrap_or_default() as u16,
+                ..vectors::system_config()
+            };
+            let sequence_number: u64 = field(decoded, "sequence_number");
+            let parent = L2BlockRef {
+                sequence_number: sequence_number - 1,
+                timestamp,
+                l1_origin: header.id(),
+                ..parent()
+            };
+            let spec = spec(profile);
+            let next = next_attributes(&spec, &parent, &config, &header, &[], Vec::new(), true);
+            let first = next.unwrap().attributes.transactions.unwrap().remove(0);
+            let Transaction::Deposit(deposit) = decode_transaction(&first).unwrap() else {
+                panic!("a deposit comes first")
+            };
+            assert_eq!(deposit.input, field::<Bytes>(case, "calldata"));
+            compared += 1;
+        }
+        assert_eq!(compared, 3);
+    }
+
+    #[test]
+    fn fields_come_from_the_origin_and_the_configuration() {
+        let spec = spec(Profile::Karst);
+        let config = SystemConfig {
+            batcher_address: address!("0x0000000000000000000000000000000000000abc"),
+            gas_limit: 30_000_000,
+            eip1559_denominator: 100,
+            eip1559_elasticity: 5,
+            min_base_fee: 77,
+            ..vectors::system_config()
+        };
+        let root = Some(B256::repeat_byte(4));
+        let header = L1Header {
+            // The Cancun target twice over, under the Prague fraction.
+            excess_blob_gas: Some(50_077_160),
+            parent_beacon_block_root: root,
+            ..origin()
+        };
+        let batch = vec![Bytes::from_static(&[2, 1])];
+        for no_tx_pool in [true, false] {
+            let next =
+                next_attributes(&spec, &parent(), &config, &header, &[], batch.clone(), no_tx_pool)
+                    .unwrap();
+            let attributes = &next.attributes;
+            let inner = &attributes.payload_attributes;
+            assert_eq!(inner.timestamp, 1012);
+            assert_eq!(inner.prev_randao, header.mix_hash);
+            assert_eq!(inner.suggested_fee_recipient, SEQUENCER_FEE_VAULT);
+            assert_eq!(inner.withdrawals, Some(Vec::new()));
+            assert_eq!(inner.parent_beacon_block_root, root);
+            assert_eq!((inner.slot_number, inner.target_gas_limit), (None, None));
+            assert_eq!(attributes.gas_limit, Some(30_000_000));
+            assert_eq!(attributes.eip_1559_params.unwrap().0, [0, 0, 0, 100, 0, 0, 0, 5]);
+            assert_eq!(attributes.min_base_fee, Some(77));
+            assert_eq!(attributes.no_tx_pool, Some(no_tx_pool));
+            assert_eq!(attributes.transactions.as_ref().unwrap()[1..], batch);
+            assert_eq!((next.l1_origin, next.sequence_number), (header.id(), 0));
+            let first = l1_attributes(attributes);
+            assert_eq!((first.number, first.timestamp, first.hash), (101, 1012, header.hash));
+            assert_eq!(first.base_fee, U256::from(7));
+            // e^10.
+            assert_eq!(first.blob_base_fee, U256::from(22026));
+            assert_eq!(first.batcher(), config.batcher_address);
+            assert_eq!(first.da_footprint_gas_scalar, 400);
+        }
+    }
+
+    #[test]
+    fn absent_l1_fields_have_their_defaults_and_older_forks_no_minimum() {
+        let config = vectors::system_config();
+        let spec = spec(Profile::Isthmus);
+        let next = next_attributes(&spec, &parent(), &config, &origin(), &[], Vec::new(), true);
+        let attributes = next.unwrap().attributes;
+        let inner = &attributes.payload_attributes;
+        assert_eq!(inner.parent_beacon_block_root, Some(B256::ZERO));
+        assert_eq!(attributes.min_base_fee, None);
+        assert_eq!(attributes.eip_1559_params, Some(B64::ZERO));
+        assert_eq!(l1_attributes(&attributes).blob_base_fee, U256::ONE);
+    }
+
+    #[test]
+    fn the_origin_must_be_the_parents_or_the_next() {
+        let spec = spec(Profile::Karst);
+        let config = vectors::system_config();
+        let build = |parent: &L2BlockRef, origin: &L1Header| {
+            next_attributes(&spec, parent, &config, origin, &[], Vec::new(), true)
+        };
+        let same = L1Header {
+            number: 100,
+            hash: B256::repeat_byte(1),
+            parent_hash: B256::ZERO,
+            timestamp: 1000,
+            ..origin()
+        };
+        assert_eq!(build(&parent(), &same).unwrap().sequence_number, 4);
+        for other in [
+            L1Header { hash: B256::ZERO, ..same },
+            L1Header { parent_hash: B256::ZERO, ..origin() },
+            L1Header { number: 102, ..origin() },
+            L1Header { number: 99, ..origin() },
+        ] {
+            let error = build(&parent(), &other).unwrap_err();
+            assert!(matches!(error, DeriveError::Origin { .. }), "{error}");
+        }
+        let early = L1Header { timestamp: 1013, ..origin() };
+        let error = build(&parent(), &early).unwrap_err();
+        assert!(matches!(error, DeriveError::TimeBeforeOrigin { .. }), "{error}");
+        for last in [
+            L2BlockRef { number: u64::MAX, ..parent() },
+            L2BlockRef { timestamp: u64::MAX - 1, ..parent() },
+        ] {
+            let error = build(&last, &origin()).unwrap_err();
+            assert!(matches!(error, DeriveError::EndOfTime { .. }), "{error}");
+        }
+    }
+}

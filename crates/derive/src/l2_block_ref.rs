@@ -113,3 +113,145 @@ fn is_l1_attributes(deposit: &TxDeposit) -> bool {
     const DEPOSITOR: Address = L1_ATTRIBUTES_DEPOSITOR;
     deposit.from == DEPOSITOR && deposit.to == TxKind::Call(L1_BLOCK)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{B256, Bytes, U256};
+    use phala_chainspec::{DepositError, Profile, resolve_eip1559_params};
+    use phala_primitives::Header;
+
+    use super::*;
+    use crate::{L1Header, next_attributes, vectors};
+    use phala_primitives::decode_transaction;
+
+    /// Header and first transaction of a block with this configuration.
+    fn block(spec: &ChainSpec, config: &SystemConfig) -> (SealedHeader, Transaction) {
+        let parent = L2BlockRef {
+            number: 6,
+            timestamp: 1000,
+            l1_origin: BlockRef { number: 100, hash: B256::repeat_byte(1) },
+            sequence_number: 8,
+            ..L2BlockRef::default()
+        };
+        let origin = L1Header { number: 100, hash: B256::repeat_byte(1), ..L1Header::default() };
+        let next = next_attributes(spec, &parent, config, &origin, &[], Vec::new(), true);
+        let attributes = next.unwrap().attributes;
+        let extra_data =
+            resolve_eip1559_params(spec, 1002, attributes.eip_1559_params, attributes.min_base_fee);
+        let header = Header {
+            number: 7,
+            timestamp: 1002,
+            gas_limit: attributes.gas_limit.unwrap(),
+            extra_data: extra_data.unwrap().unwrap().encode(),
+            ..Header::default()
+        };
+        let first = decode_transaction(&attributes.transactions.unwrap()[0]).unwrap();
+        (SealedHeader::seal_slow(header), first)
+    }
+
+    fn config() -> SystemConfig {
+        SystemConfig {
+            batcher_address: Address::repeat_byte(5),
+            base_fee_scalar: 1,
+            blob_base_fee_scalar: 2,
+            gas_limit: 40_000_000,
+            eip1559_denominator: 300,
+            eip1559_elasticity: 4,
+            operator_fee_scalar: 5,
+            operator_fee_constant: 6,
+            min_base_fee: 7,
+            da_footprint_gas_scalar: 8,
+        }
+    }
+
+    #[test]
+    fn a_block_tells_the_configuration_it_was_made_with() {
+        for profile in [Profile::Isthmus, Profile::Jovian, Profile::Karst] {
+            let spec = vectors::spec().with_profile(profile);
+            let unset = SystemConfig {
+                eip1559_denominator: 0,
+                eip1559_elasticity: 0,
+                min_base_fee: 0,
+                da_footprint_gas_scalar: 0,
+                ..config()
+            };
+            for config in [config(), unset] {
+                let (header, first) = block(&spec, &config);
+                let found = system_config_of(&spec, &header, Some(&first)).unwrap();
+                assert_eq!(found, as_in_block(&spec, 1002, &config));
+                let in_full = profile != Profile::Isthmus && config == self::config();
+                assert_eq!(found == config, in_full);
+                assert_eq!(as_in_block(&spec, 1002, &found), found);
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_tells_its_origin() {
+        let spec = vectors::spec();
+        let (header, first) = block(&spec, &config());
+        let found = l2_block_ref(&spec, &header, Some(&first)).unwrap();
+        let expected = L2BlockRef {
+            hash: header.hash(),
+            number: 7,
+            parent_hash: header.parent_hash,
+            timestamp: 1002,
+            l1_origin: BlockRef { number: 100, hash: B256::repeat_byte(1) },
+            sequence_number: 9,
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_chain_file_speaks_for_genesis() {
+        let spec = vectors::spec();
+        let header = SealedHeader::seal_slow(Header { timestamp: 900, ..Header::default() });
+        let found = l2_block_ref(&spec, &header, None).unwrap();
+        assert_eq!(found.l1_origin, BlockRef { number: 100, hash: B256::repeat_byte(1) });
+        assert_eq!((found.sequence_number, found.hash), (0, header.hash()));
+        let config = system_config_of(&spec, &header, None).unwrap();
+        assert_eq!(config, vectors::system_config());
+    }
+
+    #[test]
+    fn other_first_transactions_are_refused() {
+        let spec = vectors::spec();
+        let (header, first) = block(&spec, &config());
+        let Transaction::Deposit(deposit) = &first else { panic!("a deposit comes first") };
+        let refused = |first: Option<Transaction>| {
+            let by_ref = l2_block_ref(&spec, &header, first.as_ref());
+            let error = system_config_of(&spec, &header, first.as_ref()).unwrap_err();
+            if let Err(by_ref) = by_ref {
+                assert_eq!(by_ref, error);
+            }
+            match error {
+                DeriveError::L1Attributes { number: 7, reason } => reason,
+                other => panic!("{other}"),
+            }
+        };
+        let changed = |change: &dyn Fn(&mut TxDeposit)| {
+            let mut deposit = deposit.inner().clone();
+            change(&mut deposit);
+            Some(Transaction::from(deposit))
+        };
+        assert_eq!(refused(None), L1AttributesProblem::Missing);
+        for other in [
+            changed(&|deposit| deposit.from = Address::ZERO),
+            changed(&|deposit| deposit.to = TxKind::Create),
+        ] {
+            assert_eq!(refused(other), L1AttributesProblem::NotL1Attributes);
+        }
+        let empty = changed(&|deposit| deposit.input = Bytes::new());
+        let unknown = DepositError::UnknownSelector(Vec::new());
+        assert_eq!(refused(empty), L1AttributesProblem::Malformed(unknown));
+        let hash = B256::from(U256::MAX);
+        let other = L1Attributes { batcher_hash: hash, ..L1Attributes::default() };
+        let other = changed(&|deposit| deposit.input = other.encode(Fork::Jovian));
+        assert_eq!(refused(other), L1AttributesProblem::BatcherHash(hash));
+
+        let header =
+            SealedHeader::seal_slow(Header { extra_data: Bytes::new(), ..header.unseal() });
+        let error = system_config_of(&spec, &header, Some(&first)).unwrap_err();
+        assert!(matches!(error, DeriveError::ExtraData { number: 7, .. }), "{error}");
+    }
+}

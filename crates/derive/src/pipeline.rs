@@ -105,3 +105,81 @@ impl Pipeline {
         self.assembler.flush();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_consensus::{Transaction, TxEnvelope, transaction::SignerRecoverable};
+    use alloy_eips::eip2718::Decodable2718;
+    use alloy_primitives::{B256, Bytes, hex};
+
+    use super::*;
+    use crate::vectors::{self, field};
+
+    /// A transaction the batcher of OP Mainnet sent, and what was found in it by other means.
+    fn recorded() -> Option<(InboxTransaction, serde_json::Value)> {
+        let expected = vectors::json("derive/op-mainnet-batcher-calldata-tx.expected.json")?;
+        let bytes = vectors::bytes("derive/op-mainnet-batcher-calldata-tx.bin");
+        let tx = TxEnvelope::decode_2718(&mut bytes.as_slice()).unwrap();
+        assert_eq!(*tx.tx_hash(), field::<B256>(&expected, "tx_hash"));
+        assert_eq!(tx.to(), Some(field(&expected, "to")));
+        let from = tx.recover_signer().unwrap();
+        let inbox = InboxTransaction { from, input: tx.input().clone(), ..Default::default() };
+        Some((inbox, expected))
+    }
+
+    fn op_mainnet() -> Rollup {
+        let genesis_time = 1_686_068_903;
+        Rollup { chain_id: 10, genesis_time, ..vectors::rollup(2, 3600) }
+    }
+
+    fn pull(pipeline: &mut Pipeline) -> Vec<(Position, Batch)> {
+        let mut batches = Vec::new();
+        loop {
+            match pipeline.next_batch() {
+                Pulled::Batch(position, batch) => batches.push((position, batch)),
+                Pulled::Progress => {}
+                Pulled::End => return batches,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_recorded_transaction_of_the_batcher_is_read() {
+        let Some((tx, expected)) = recorded() else { return };
+        let batcher: Address = field(&expected, "sender");
+        assert_eq!(tx.from, batcher);
+        let mut pipeline = Pipeline::new(&op_mainnet());
+        let block = L1BlockRef { number: 19_426_590, ..L1BlockRef::default() };
+        pipeline.push(block, batcher, vec![tx]);
+        let batches = pull(&mut pipeline);
+        let [(position, Batch::Span(span))] = batches.as_slice() else { panic!("one span") };
+        assert_eq!(*position, Position { l1_block: 19_426_590, channel: 0, batch: 0 });
+        let recorded = &expected["batches"][0];
+        assert_eq!(span.l1_origin_num, field::<u64>(&recorded["prefix"], "l1_origin_num"));
+        assert_eq!(hex::encode(span.parent_check), recorded["prefix"]["parent_check"]);
+        let blocks = recorded["blocks"].as_array().unwrap();
+        assert_eq!(span.blocks.len(), blocks.len());
+        for (block, recorded) in span.blocks.iter().zip(blocks) {
+            assert_eq!(block.timestamp, field::<u64>(recorded, "timestamp"));
+            assert_eq!(block.epoch_number, field::<u64>(recorded, "epoch_num"));
+            let hashes: Vec<B256> =
+                block.transactions.iter().map(alloy_primitives::keccak256).collect();
+            assert_eq!(hashes, field::<Vec<B256>>(recorded, "tx_hashes"));
+        }
+    }
+
+    #[test]
+    fn the_same_transaction_from_another_sender_is_not() {
+        let Some((tx, expected)) = recorded() else { return };
+        let batcher: Address = field(&expected, "sender");
+        let mut pipeline = Pipeline::new(&op_mainnet());
+        let forged = InboxTransaction { from: Address::repeat_byte(1), ..tx.clone() };
+        // As calldata of a blob transaction it means nothing either.
+        let blob = InboxTransaction { is_blob: true, ..tx.clone() };
+        let cut = InboxTransaction { input: tx.input.slice(..tx.input.len() - 1), ..tx };
+        let empty = InboxTransaction { input: Bytes::new(), ..cut.clone() };
+        pipeline.push(L1BlockRef::default(), batcher, vec![forged, blob, cut, empty]);
+        assert!(pull(&mut pipeline).is_empty());
+    }
+}

@@ -3,24 +3,30 @@
 use std::path::PathBuf;
 
 use alloy_primitives::{Address, B256};
-use phala_chainspec::{ChainSpec, SystemConfig};
+use phala_chainspec::{ChainSpec, L1Anchor, L1Contracts, SystemConfig};
 use phala_primitives::{BlockRef, L2BlockRef};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{L1Header, l1_blocks::L1Blocks, rollup::Rollup};
 
+/// Names the folder of the vectors.
+const FOLDER: &str = "PHALA_VECTORS";
+
 /// A file of the OP-stack vectors; `None`, said aloud, where the machine has none.
 pub(crate) fn json(path: &str) -> Option<Value> {
-    let Some(folder) = std::env::var_os("PHALA_VECTORS") else {
+    if std::env::var_os(FOLDER).is_none() {
         println!("SKIPPED: no vectors");
         return None;
-    };
+    }
+    Some(serde_json::from_slice(&bytes(path)).unwrap_or_else(|error| panic!("{path}: {error}")))
+}
+
+/// The bytes of a file of the OP-stack vectors, which are known to be there.
+pub(crate) fn bytes(path: &str) -> Vec<u8> {
+    let folder = std::env::var_os(FOLDER).expect("the folder is named");
     let path = PathBuf::from(folder).join("opstack").join(path);
-    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    Some(
-        serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
-    )
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 pub(crate) fn field<T: DeserializeOwned>(value: &Value, key: &str) -> T {
@@ -42,9 +48,23 @@ pub(crate) fn rollup(block_time_secs: u64, seq_window_size: u64) -> Rollup {
     }
 }
 
+/// The development chain, as if its contracts were deployed, with a clock that starts early.
+pub(crate) fn spec() -> ChainSpec {
+    let mut spec = ChainSpec::dev();
+    spec.genesis.timestamp = 900;
+    let rollup = spec.rollup.as_mut().expect("the development chain is a rollup");
+    rollup.l1_anchor = Some(L1Anchor { number: 100, hash: B256::repeat_byte(1) });
+    rollup.l1_contracts = Some(L1Contracts {
+        deposit_contract: Address::repeat_byte(0xd0),
+        system_config: Address::repeat_byte(0xc0),
+        ..L1Contracts::default()
+    });
+    spec
+}
+
 pub(crate) fn system_config() -> SystemConfig {
-    let dev = ChainSpec::dev();
-    dev.rollup.and_then(|rollup| rollup.system_config).expect("the development chain has one")
+    let rollup = spec().rollup;
+    rollup.and_then(|rollup| rollup.system_config).expect("the development chain has one")
 }
 
 pub(crate) fn l2_block(block: &Value) -> L2BlockRef {
