@@ -73,10 +73,19 @@ fn create(spec: ChainSpec, data: DataDir, config: StoreConfig) -> Result<Opened,
 
 /// Opens a store that must be there already.
 pub fn open_existing(settings: &Settings) -> Result<Opened, NodeError> {
+    open_existing_at(settings, None)
+}
+
+/// [`open_existing`] without a look at the blocks above `head_max`, which may be damaged.
+pub(crate) fn open_existing_at(
+    settings: &Settings,
+    head_max: Option<u64>,
+) -> Result<Opened, NodeError> {
     let spec = ChainSpec::load(&settings.base.chain)?;
     let data = DataDir::resolve(settings.base.datadir.as_deref(), &spec.name)?;
     let identity = ChainIdentity { chain_id: spec.chain_id, genesis_hash: None };
-    match Store::open(&data.database(), identity, store_config(settings)) {
+    let config = StoreConfig { head_max, ..store_config(settings) };
+    match Store::open(&data.database(), identity, config) {
         Ok(store) => {
             check_chain(&store, &spec)?;
             Ok(Opened { spec: Arc::new(spec), store, data })

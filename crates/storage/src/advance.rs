@@ -286,15 +286,8 @@ fn is_third(chain: &Chain, upto: u64, limits: &TailLimits) -> bool {
 
 /// The newest value of every key the blocks changed.
 fn merge_all(blocks: &[Arc<TailBlock>]) -> Layer {
-    let stack = blocks
-        .iter()
-        .fold(crate::stack::Stack::default(), |stack, tail| stack.with(Arc::clone(&tail.layer)));
-    let mut merged = Layer::default();
-    let compacted = stack.compacted();
-    for layer in compacted.newest_first() {
-        merged = Layer::merge(layer, &merged);
-    }
-    merged
+    let layers = blocks.iter().map(|tail| Arc::clone(&tail.layer));
+    crate::stack::Stack::default().with_all(layers).merged()
 }
 
 pub(crate) fn write_flat(layer: &Layer, slices: &mut SliceWriter<'_>) -> Result<(), StorageError> {

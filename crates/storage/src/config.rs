@@ -47,6 +47,9 @@ pub struct StoreConfig {
     pub tail: TailLimits,
     /// Free space the disk must have.
     pub disk: DiskLimits,
+    /// The head goes back to this height, or to base if that is higher, before the blocks above are
+    /// read: for a store that does not open because one of them is damaged.
+    pub head_max: Option<u64>,
 }
 
 impl Default for StoreConfig {
@@ -59,6 +62,7 @@ impl Default for StoreConfig {
             background: true,
             tail: TailLimits::default(),
             disk: DiskLimits::default(),
+            head_max: None,
         }
     }
 }

@@ -20,6 +20,21 @@ pub enum StorageError {
         /// Key, in hex.
         key: String,
     },
+    /// The record of a canonical block that is needed to open the store is damaged; go back to the
+    /// block below, restore a copy or sync again.
+    #[error(
+        "record of canonical block {number} {hash} cannot be read ({error}); `phala-node db unwind --to {last_good}` keeps the chain up to the block below, otherwise restore the database from a copy or sync again"
+    )]
+    DamagedTail {
+        /// Height of the block.
+        number: u64,
+        /// Hash of the block.
+        hash: B256,
+        /// Height the store can be opened at, with [`StoreConfig::head_max`](crate::StoreConfig).
+        last_good: u64,
+        /// What is wrong.
+        error: Box<StorageError>,
+    },
     /// A value that a rule of the layout promises is not there; the database is damaged.
     #[error(
         "{what} of block {number} {hash} is missing; restore the database from a copy or sync again"
@@ -205,6 +220,24 @@ impl StorageError {
 
     pub(crate) const fn missing(what: &'static str, block: BlockRef) -> Self {
         Self::Missing { what, number: block.number, hash: block.hash }
+    }
+
+    /// Whether stored bytes are not what was written, in contrast to bytes that could not be read.
+    pub(crate) const fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. } | Self::Missing { .. } | Self::Kv(KvError::Corruption(_))
+        )
+    }
+
+    /// This error of a canonical block of the tail, with what can be done about it.
+    pub(crate) fn of_tail(self, block: BlockRef) -> Self {
+        if !self.is_damage() {
+            return self;
+        }
+        let BlockRef { number, hash } = block;
+        let last_good = number.saturating_sub(1);
+        Self::DamagedTail { number, hash, last_good, error: Box::new(self) }
     }
 
     /// Whether the same call may succeed later without anyone changing anything.

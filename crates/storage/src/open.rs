@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::StorageError;
 use crate::chain::{Base, Chain, Dirty, TailBlock};
 use crate::keys;
-use crate::kv::{Bounds, Family, KvSnapshot, KvStore};
+use crate::kv::{Batch, Bounds, Family, KvSnapshot, KvStore, WriteMode};
 use crate::layer::{Layer, LayerBuilder};
 use crate::meta::{self, Applying, Identity, Step};
 use crate::record::{NodeChange, StoredDiff, decode_diff, decode_header, open_value};
@@ -22,9 +22,15 @@ use crate::view::node_in;
 /// Side blocks above base that are loaded.
 const SIDE_BLOCKS_READ_MAX: usize = 512;
 
+/// Stored bytes of their changes, a few times as many in memory: opening has 300 ms.
+const SIDE_BYTES_READ_MAX: usize = 8 << 20;
+
 /// Reads everything a store keeps in memory. A database without a finished genesis gives an empty
 /// chain and no identity.
-pub(crate) fn load(kv: &Arc<dyn KvStore>) -> Result<(Option<Identity>, Chain), StorageError> {
+pub(crate) fn load(
+    kv: &Arc<dyn KvStore>,
+    head_max: Option<u64>,
+) -> Result<(Option<Identity>, Chain), StorageError> {
     if let Some(found) = meta::schema(kv.as_ref())?
         && found != meta::SCHEMA
     {
@@ -40,12 +46,52 @@ pub(crate) fn load(kv: &Arc<dyn KvStore>) -> Result<(Option<Identity>, Chain), S
     {
         unwind::finish(kv.as_ref(), &applying)?;
     }
+    if let Some(head_max) = head_max {
+        lower_head(kv.as_ref(), head_max)?;
+    }
     let missing = || StorageError::NoGenesis;
     let heads = meta::heads(kv.as_ref())?.ok_or_else(missing)?;
     let base = meta::base(kv.as_ref())?.ok_or_else(missing)?;
     let applying = meta::applying(kv.as_ref())?;
     let chain = load_chain(kv, heads, base, applying)?;
     Ok((Some(identity), chain))
+}
+
+/// Makes the canonical block at this height the head, without a look at those above.
+fn lower_head(kv: &dyn KvStore, head_max: u64) -> Result<(), StorageError> {
+    let missing = || StorageError::NoGenesis;
+    let heads = meta::heads(kv)?.ok_or_else(missing)?;
+    let base = meta::base(kv)?.ok_or_else(missing)?;
+    // What a move of base has begun with is finished.
+    let begun = meta::applying(kv)?.map_or(0, |applying| applying.high.number);
+    let number = head_max.max(base.number).max(begun);
+    if number >= heads.latest.number {
+        return Ok(());
+    }
+    let to = if number == base.number {
+        base
+    } else {
+        let entry = canonical_entry(kv.snapshot().as_ref(), number)?;
+        let damaged = || StorageError::damaged(Family::Canonical, &keys::number(number));
+        BlockRef { number, hash: entry.ok_or_else(damaged)? }
+    };
+    tracing::warn!(number, hash = %to.hash, from = heads.latest.number, "the head is taken back");
+    let lower = unwind::clipped(heads, to);
+    let mut batch = Batch::new();
+    for number in to.number + 1..=heads.latest.number {
+        batch.delete(Family::Canonical, &keys::number(number));
+    }
+    meta::put_heads(&mut batch, &lower);
+    if lower.safe != heads.safe {
+        meta::drop_cursor(&mut batch);
+    }
+    batch.delete(Family::Meta, keys::meta::GOAL);
+    Ok(kv.write(&batch, WriteMode::Synced)?)
+}
+
+fn canonical_entry(snapshot: &dyn KvSnapshot, number: u64) -> Result<Option<B256>, StorageError> {
+    let hash = snapshot.get_vec(Family::Canonical, &keys::number(number))?;
+    Ok(hash.and_then(|hash| B256::try_from(hash.as_slice()).ok()))
 }
 
 fn load_chain(
@@ -55,7 +101,7 @@ fn load_chain(
     applying: Option<Applying>,
 ) -> Result<Chain, StorageError> {
     let snapshot = kv.snapshot();
-    let path = canonical_path(snapshot.as_ref(), base, heads.latest)?;
+    let path = canonical_path(kv.as_ref(), snapshot.as_ref(), base, heads.latest)?;
     let until = match applying {
         Some(Applying { step: Step::Flat, high, .. }) => Some(high),
         _ => None,
@@ -75,7 +121,8 @@ fn load_chain(
     let base = Arc::clone(&chain.base);
     let mut nodes = RunningNodes { base: &base, newest: HashMap::new() };
     for one in canonical {
-        insert(&mut chain, one, lenient, &mut nodes)?;
+        let block = one.block;
+        insert(&mut chain, one, lenient, &mut nodes).map_err(|error| error.of_tail(block))?;
     }
     for block in &path {
         if !chain.blocks.contains_key(&block.hash) {
@@ -86,7 +133,10 @@ fn load_chain(
         if let Some((stack, _)) = chain.loose_stack(one.header.parent_hash) {
             let block = one.block;
             let mut nodes = StackNodes { stack: &stack, base: &base, block, lenient };
-            insert(&mut chain, one, lenient, &mut nodes)?;
+            match insert(&mut chain, one, lenient, &mut nodes) {
+                Err(error) if error.is_damage() => warn_of_side_block(block, &error),
+                result => result?,
+            }
         }
     }
     let fork = chain.base.block.number;
@@ -126,34 +176,58 @@ fn read_blocks(
     let bounds = Bounds { lower: Some(from.to_vec()), ..Bounds::default() };
     let mut cursor = snapshot.cursor(Family::Headers, bounds);
     let mut found = cursor.seek(&from)?;
-    let mut side = 0;
-    while found && side < SIDE_BLOCKS_READ_MAX {
-        let key = cursor.item().0;
-        let block =
-            keys::record_block(key).ok_or_else(|| StorageError::damaged(Family::Headers, key))?;
-        if !is_on_path(base, path, block) {
+    let (mut side, mut side_bytes) = (0, 0);
+    while found && side < SIDE_BLOCKS_READ_MAX && side_bytes < SIDE_BYTES_READ_MAX {
+        // A key that is none belongs to no block anybody asks for.
+        if let Some(block) = keys::record_block(cursor.item().0)
+            && !is_on_path(base, path, block)
+        {
+            snapshot.get(Family::Diffs, &keys::record(block), &mut |diff| {
+                side_bytes += diff.len();
+            })?;
             blocks.push(block);
             side += 1;
         }
         found = cursor.next()?;
     }
     blocks.sort_unstable_by_key(|block| block.number);
-    blocks
-        .into_par_iter()
-        .map(|block| {
-            let header = read_header_at(snapshot, block)?;
-            let header = header.ok_or_else(|| StorageError::missing("header", block))?;
-            let mut diff = read_diff(snapshot, block)?;
-            if diff.parent != header.parent_hash {
-                return Err(StorageError::damaged(Family::Diffs, &keys::record(block)));
+    let found = blocks.into_par_iter().map(|block| {
+        let keep_accounts = cover_until.is_some_and(|until| block.number <= until.number);
+        match read_one(snapshot, block, keep_accounts) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_on_path(base, path, block) => Err(error.of_tail(block)),
+            Err(error) if error.is_damage() => {
+                warn_of_side_block(block, &error);
+                Ok(None)
             }
-            let layer = accounts_after(&diff.accounts);
-            if cover_until.is_none_or(|until| block.number > until.number) {
-                diff.accounts = Vec::new();
-            }
-            Ok(Found { block, header, layer, nodes: diff.nodes, accounts: diff.accounts })
-        })
-        .collect()
+            Err(error) => Err(error),
+        }
+    });
+    let found: Vec<_> = found.collect::<Result<_, _>>()?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn read_one(
+    snapshot: &dyn KvSnapshot,
+    block: BlockRef,
+    keep_accounts: bool,
+) -> Result<Found, StorageError> {
+    let header = read_header_at(snapshot, block)?;
+    let header = header.ok_or_else(|| StorageError::missing("header", block))?;
+    let mut diff = read_diff(snapshot, block)?;
+    if diff.parent != header.parent_hash {
+        return Err(StorageError::damaged(Family::Diffs, &keys::record(block)));
+    }
+    let layer = accounts_after(&diff.accounts);
+    if !keep_accounts {
+        diff.accounts = Vec::new();
+    }
+    Ok(Found { block, header, layer, nodes: diff.nodes, accounts: diff.accounts })
+}
+
+/// Nothing canonical depends on it, and whoever needs the block delivers it again.
+fn warn_of_side_block(block: BlockRef, error: &StorageError) {
+    tracing::warn!(number = block.number, hash = %block.hash, %error, "side block left out");
 }
 
 /// A header and the block its key names; the header hashes to what the key says.
@@ -194,34 +268,46 @@ pub(crate) fn read_diff(
     found.unwrap_or_else(|| Err(StorageError::missing("diff", block)))
 }
 
-/// The canonical blocks above base, in order.
+/// The canonical blocks above base, in order: from the head down, each header names the next, and
+/// each is what its hash says. A canonical entry that says something else is damaged, and mended.
 fn canonical_path(
+    kv: &dyn KvStore,
     snapshot: &dyn KvSnapshot,
     base: BlockRef,
     latest: BlockRef,
 ) -> Result<Vec<BlockRef>, StorageError> {
     let mut path = Vec::new();
-    for number in base.number + 1..=latest.number {
-        let key = keys::number(number);
-        let hash = snapshot.get_vec(Family::Canonical, &key)?;
-        let hash = hash.as_deref().and_then(|hash| B256::try_from(hash).ok());
-        let hash = hash.ok_or_else(|| StorageError::damaged(Family::Canonical, &key))?;
-        path.push(BlockRef { number, hash });
+    let mut mended = Batch::new();
+    let mut at = latest;
+    while at.number > base.number {
+        let header = read_header_at(snapshot, at)
+            .and_then(|header| header.ok_or_else(|| StorageError::missing("header", at)));
+        let parent = header.map_err(|error| error.of_tail(at))?.parent_hash;
+        if canonical_entry(snapshot, at.number)? != Some(at.hash) {
+            tracing::warn!(number = at.number, hash = %at.hash, "canonical entry mended");
+            mended.put(Family::Canonical, &keys::number(at.number), at.hash.as_slice());
+        }
+        path.push(at);
+        at = BlockRef { number: at.number - 1, hash: parent };
     }
-    if path.last().copied().unwrap_or(base) != latest {
-        return Err(StorageError::missing("canonical entry", latest));
+    if at != base {
+        return Err(StorageError::BrokenChain { number: base.number, hash: base.hash });
     }
+    if !mended.is_empty() {
+        kv.write(&mended, WriteMode::Synced)?;
+    }
+    path.reverse();
     Ok(path)
 }
 
 /// Values at base of everything an interrupted advance may have overwritten.
 fn cover(found: &[Found], path: &[BlockRef], until: BlockRef) -> Result<Layer, StorageError> {
-    let mut cover = Layer::default();
+    let by_hash: HashMap<B256, &Found> = found.iter().map(|one| (one.block.hash, one)).collect();
+    let mut layers = Vec::new();
     for block in path.iter().take_while(|block| block.number <= until.number) {
-        let one = found
-            .iter()
-            .find(|one| one.block == *block)
-            .ok_or_else(|| StorageError::missing("record", *block))?;
+        let one = by_hash
+            .get(&block.hash)
+            .ok_or_else(|| StorageError::missing("record", *block).of_tail(*block))?;
         let mut builder = LayerBuilder::default();
         for account in &one.accounts {
             builder.account(account.hash, account.before.as_ref());
@@ -229,10 +315,11 @@ fn cover(found: &[Found], path: &[BlockRef], until: BlockRef) -> Result<Layer, S
                 builder.slot(account.hash, slot.hash, &slot.before);
             }
         }
-        // The value before the first block that changed a key is the one at base.
-        cover = Layer::merge(&builder.finish(), &cover);
+        layers.push(Arc::new(builder.finish()));
     }
-    Ok(cover)
+    // The value before the first block that changed a key is the one at base, so the first block
+    // is on top. Merged in pairs: one by one would be quadratic in the length of the tail.
+    Ok(Stack::default().with_all(layers.into_iter().rev()).merged())
 }
 
 fn insert(

@@ -15,6 +15,7 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
+    #[cfg(test)]
     /// This stack with one more layer on top.
     pub(crate) fn with(&self, layer: Arc<Layer>) -> Self {
         let mut layers = Vec::with_capacity(self.layers.len() + 1);
@@ -44,6 +45,15 @@ impl Stack {
             }
         }
         Self { layers }
+    }
+
+    /// All layers in one.
+    pub(crate) fn merged(&self) -> Layer {
+        let mut merged = Layer::default();
+        for layer in self.compacted().newest_first() {
+            merged = Layer::merge(layer, &merged);
+        }
+        merged
     }
 
     /// Whether [`Self::compacted`] would change anything.

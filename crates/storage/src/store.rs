@@ -96,7 +96,7 @@ impl Store {
 
     fn start(kv: Arc<dyn KvStore>, disk: Disk, config: StoreConfig) -> Result<Self, StorageError> {
         let start = Instant::now();
-        let (identity, chain) = open::load(&kv)?;
+        let (identity, chain) = open::load(&kv, config.head_max)?;
         let load_ms = start.elapsed().as_millis() as u64;
         let (tail_blocks, base) = (chain.canonical.len(), chain.base.block.number);
         tracing::debug!(load_ms, tail_blocks, base, "tail loaded");

@@ -49,7 +49,7 @@ impl Store {
 }
 
 /// Heads none of which is above `to`.
-fn clipped(heads: Heads, to: BlockRef) -> Heads {
+pub(crate) fn clipped(heads: Heads, to: BlockRef) -> Heads {
     let clip = |head: BlockRef| if head.number > to.number { to } else { head };
     Heads { latest: to, safe: clip(heads.safe), finalized: clip(heads.finalized) }
 }

@@ -4,10 +4,14 @@ use std::{
 };
 
 use phala_primitives::BlockRef;
-use phala_storage::{Stats, VerifyProgress, VerifyReport};
+use phala_storage::{Stats, StorageError, VerifyProgress, VerifyReport};
 
 use super::progress::LINE_INTERVAL;
-use crate::{NodeError, config::Settings, open::open_existing};
+use crate::{
+    NodeError,
+    config::Settings,
+    open::{open_existing, open_existing_at},
+};
 
 /// Prints heads, sizes and entry counts.
 pub(crate) fn db_stats(settings: &Settings) -> Result<(), NodeError> {
@@ -72,9 +76,15 @@ fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {
 
 /// Takes back all blocks above a height; the store checks the state that is left.
 pub(crate) fn db_unwind(settings: &Settings, to: u64) -> Result<(), NodeError> {
-    let opened = open_existing(settings)?;
+    let opened = match open_existing(settings) {
+        // That is what the error asked for.
+        Err(NodeError::Storage(StorageError::DamagedTail { .. })) => {
+            open_existing_at(settings, Some(to))?
+        }
+        opened => opened?,
+    };
     let before = opened.store.heads().latest;
-    let result = opened.store.unwind(to);
+    let result = if before.number > to { opened.store.unwind(to) } else { Ok(()) };
     let after = opened.store.heads().latest;
     opened.close()?;
     result?;
