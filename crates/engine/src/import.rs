@@ -178,7 +178,12 @@ impl Inner {
     ) -> Result<Executed, Refusal> {
         let began = Instant::now();
         consensus::check_header(&self.spec, candidate.header(), &parent.header)?;
-        consensus::check_body(&self.spec, candidate.header(), candidate.body())?;
+        if let Err(error) = consensus::check_body(&self.spec, candidate.header(), candidate.body())
+        {
+            // A body that is not the header's says nothing about the block.
+            candidate.check_body_root()?;
+            return Err(error.into());
+        }
         let mut timings = ImportTimings::default();
         let db = StateDb::new(parent.hash, &parent.view, &self.state_cache, &self.code_cache);
         let (output, senders) = self.execute(candidate, &db, &mut timings)?;
@@ -264,6 +269,10 @@ impl Writer {
 
     fn wait_for_parent(&mut self, candidate: Candidate) -> ImportStatus {
         let parent = candidate.header().parent_hash;
+        if let Err(reason) = candidate.check_body_root() {
+            // It would keep the place of the block it claims to be.
+            return ImportStatus::Invalid { latest_valid: None, reason: Arc::new(reason) };
+        }
         self.orphans.insert(candidate);
         metrics::orphans(self.orphans.len());
         ImportStatus::Syncing { parent }

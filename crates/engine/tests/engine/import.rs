@@ -2,7 +2,7 @@ use alloy_consensus::TxReceipt;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use phala_chainspec::{ChainSpec, Profile};
 use phala_engine::{BlockError, ImportStatus};
-use phala_primitives::{Block, SealedBlock, Transaction};
+use phala_primitives::{Block, RecoveredBlock, SealedBlock, Transaction};
 use phala_storage::TailLimits;
 
 use crate::harness::{Node, assert_same, raw, raw_all};
@@ -287,6 +287,58 @@ fn the_scheduled_type_0x7d_is_refused_in_a_block() {
     ));
     let reason = node.refusal(with_transactions(&block, vec![deposit, post_exec]));
     assert_eq!(reason, "transaction 1 is malformed: transaction type 0x7d is not supported");
+}
+
+#[test]
+fn a_body_that_is_not_the_headers_condemns_nothing_whatever_is_in_it() {
+    let post_exec = || {
+        Transaction::PostExec(alloy_consensus::Sealable::seal_slow(
+            op_alloy_consensus::TxPostExec::default(),
+        ))
+    };
+    let author = Node::new();
+    let good = author.produce(&[]).block;
+    let next = author.produce(&[]).block;
+    let other_body = |block: &RecoveredBlock| {
+        let mut bad = block.clone_sealed_block().into_block();
+        bad.body.transactions.push(post_exec());
+        SealedBlock::new_unchecked(bad, block.hash())
+    };
+    let is_wrong_root = |status: ImportStatus| {
+        assert!(
+            matches!(&status, ImportStatus::Invalid { reason, .. }
+                if matches!(**reason, BlockError::TransactionsRoot { .. })),
+            "{status:?}"
+        );
+    };
+    // The wrong body first.
+    let node = author.sibling();
+    for _ in 0..2 {
+        is_wrong_root(node.engine.import(other_body(&good)).unwrap());
+    }
+    // Nor does it wait for its parent in the place of the right one.
+    is_wrong_root(node.engine.import(other_body(&next)).unwrap());
+    assert!(matches!(node.import(&next), ImportStatus::Syncing { .. }));
+    node.import_valid(&good);
+    assert!(matches!(node.import(&next), ImportStatus::AlreadyKnown), "it waited");
+    // The right body first.
+    let node = author.sibling();
+    node.import_valid(&good);
+    let status = node.engine.import(other_body(&good)).unwrap();
+    assert!(matches!(status, ImportStatus::AlreadyKnown), "{status:?}");
+    // A header that commits to such a transaction is another matter.
+    let node = author.sibling();
+    let deposit = good.body().transactions[0].clone();
+    let sealed = good.clone_sealed_block();
+    let bad = SealedBlock::seal_slow(with_transactions(&sealed, vec![deposit, post_exec()]));
+    for _ in 0..2 {
+        let status = node.engine.import(bad.clone()).unwrap();
+        assert!(matches!(status, ImportStatus::Invalid { .. }), "{status:?}");
+    }
+    let mut child = next.clone_sealed_block().into_block();
+    child.header.parent_hash = bad.hash();
+    let reason = node.refusal(child);
+    assert!(reason.contains(&bad.hash().to_string()), "{reason}");
 }
 
 #[test]
