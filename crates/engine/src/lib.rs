@@ -22,6 +22,7 @@ mod generations;
 mod head_cache;
 mod state_db;
 mod versions;
+mod warm;
 
 mod fork_choice;
 

@@ -96,6 +96,8 @@ impl Node {
         };
         let handles = RpcHandles { engine: engine.clone(), pool: pool.clone(), rollup };
         let rpc = RpcServer::start(rpc_config, handles).await?;
+        let warming = engine.clone();
+        join(tokio::task::spawn_blocking(move || warming.warm())).await?;
         let heads = engine.heads();
         if let Some(header) = store.header(heads.latest.hash)? {
             health.set_head(heads.latest, header.timestamp);

@@ -90,7 +90,7 @@ fn blocks(
     load: &Load,
 ) {
     let start = Instant::now();
-    trie.warm(&version, &source, usize::MAX).expect("sound");
+    trie.warm(&version, &source, usize::MAX, Duration::MAX).expect("sound");
     println!("{name}: warm in {:.1?}, {:?}", start.elapsed(), trie.stats());
     let mut times = Vec::new();
     let mut kept = VecDeque::new();

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use alloy_primitives::B256;
 
@@ -37,14 +40,16 @@ impl StateTrie {
         slots.iter().try_for_each(|slot| loader.find(top.clone(), slot).map(drop))
     }
 
-    /// Loads the account trie, stored nodes before pages, until `bytes` are in memory: after a start,
-    /// before the first block.
+    /// Loads the account trie, stored nodes before pages, until `bytes` are in memory or `time` has
+    /// passed: after a start, before the first block.
     pub fn warm(
         &self,
         version: &TrieVersion,
         source: &dyn TrieSource,
         bytes: usize,
+        time: Duration,
     ) -> Result<(), TrieError> {
+        let began = Instant::now();
         let leaves = AccountLeaves { source, diffs: &[], storage: &[] };
         let loader = Loader { leaves: &leaves, cache: self.cache() };
         let mut branches: Vec<Arc<Branch>> = Vec::new();
@@ -52,7 +57,7 @@ impl StateTrie {
             Some((Node::Branch(top), _)) => vec![top],
             _ => Vec::new(),
         };
-        let has_room = || self.stats().bytes < bytes;
+        let has_room = || self.stats().bytes < bytes && began.elapsed() < time;
         while !level.is_empty() && has_room() {
             let found = parallel::each(level.clone(), Split::By(1), &mut (), |branch, ()| {
                 let stored =

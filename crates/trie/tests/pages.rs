@@ -5,6 +5,7 @@ mod support;
 use std::{
     ops::ControlFlow,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
 use alloy_primitives::{B256, U256, keccak256};
@@ -12,6 +13,9 @@ use phala_primitives::{Account, AccountDiff, EMPTY_STORAGE_ROOT, SlotDiff, Store
 use phala_trie::{MemorySource, SourceError, StateTrie, TrieConfig, TrieSource};
 use rand::Rng;
 use support::{Keys, World, alloy_state_root, assert_nodes, delete, rng, touch};
+
+/// Long enough for every trie of these tests.
+const FOREVER: Duration = Duration::MAX;
 
 /// Counts what is read.
 struct Counting<'a> {
@@ -216,7 +220,7 @@ fn warm_and_prefetch_leave_nothing_to_read() {
 
     let fresh = StateTrie::new(TrieConfig::default());
     let version = fresh.version(world.version.root());
-    fresh.warm(&version, &world.source, usize::MAX).expect("sound");
+    fresh.warm(&version, &world.source, usize::MAX, FOREVER).expect("sound");
     let account = world.source.account(&owner).expect("exists");
     let touched = [key(5), key(6), key(5_000)];
     fresh.prefetch(&version, &world.source, &owner, account.storage_root, &touched).expect("sound");
@@ -234,11 +238,15 @@ fn warm_and_prefetch_leave_nothing_to_read() {
 
     // A small allowance is kept to.
     let small = StateTrie::new(TrieConfig::default());
-    small.warm(&small.version(update.root), &world.source, 100_000).expect("sound");
+    small.warm(&small.version(update.root), &world.source, 100_000, FOREVER).expect("sound");
     assert!(small.stats().bytes < 200_000);
+    let late = StateTrie::new(TrieConfig::default());
+    late.warm(&late.version(update.root), &world.source, usize::MAX, Duration::ZERO)
+        .expect("sound");
+    assert!(late.stats().nodes <= 1, "no time, nothing but the top: {:?}", late.stats());
     let empty = StateTrie::new(TrieConfig::default());
     let nothing = MemorySource::new();
-    empty.warm(&empty.version(EMPTY_STORAGE_ROOT), &nothing, usize::MAX).expect("sound");
+    empty.warm(&empty.version(EMPTY_STORAGE_ROOT), &nothing, usize::MAX, FOREVER).expect("sound");
 }
 
 /// All ways a branch can lose its children to one another, with nothing in memory.
