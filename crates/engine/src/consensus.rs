@@ -8,8 +8,14 @@ use phala_primitives::{BlockBody, EMPTY_STORAGE_ROOT, Header, Transaction, Trans
 
 use crate::BlockError;
 
-/// Largest gas limit a header may name, as in every other client.
-pub(crate) const GAS_LIMIT_MAX: u64 = i64::MAX as u64;
+/// Largest gas limit a header may name: 2^32, eight times what the `SystemConfig` contract lets
+/// anybody set (500 million), and with that out of reach of every chain whose gas limit comes from
+/// L1.
+///
+/// Other clients take up to 2^63 - 1. That is no limit for memory, which costs the square of its
+/// words: the gas of a block buys at most about 127 * sqrt(8 * gas) words over nested calls, whose
+/// gas shrinks by 63/64 each. That is 0.75 GB here and 35 TB there.
+pub(crate) const GAS_LIMIT_MAX: u64 = 1 << 32;
 
 /// Longest `extraData` before Holocene gave it a meaning.
 const EXTRA_DATA_LEN_MAX: usize = 32;

@@ -16,6 +16,7 @@ const WRONG: &[(&str, Change)] = &[
     ("nonce is 0x01", |h| h.nonce = B64::repeat_byte(1)),
     ("gas limit 0 ", |h| h.gas_limit = 0),
     ("gas limit 9223372036854775808 ", |h| h.gas_limit = 1 << 63),
+    ("gas limit 4294967297 ", |h| h.gas_limit = (1 << 32) + 1),
     ("gas used 60000001 is above", |h| h.gas_used = h.gas_limit + 1),
     ("extra data 0x is invalid", |h| h.extra_data = Bytes::new()),
     ("extra data 0x00", |h| h.extra_data = vec![0; h.extra_data.len()].into()),
@@ -46,6 +47,20 @@ fn second_block(node: &Node) -> Block {
     let first = node.produce(&[]).block;
     let txs = [node.account(0).transfer(0, Address::repeat_byte(5), 3)];
     node.build(first.hash(), &raw_all(&txs)).clone_sealed_block().into_block()
+}
+
+#[test]
+fn the_largest_gas_limit_is_taken() {
+    let node = Node::new();
+    let mut attributes = node.attributes(node.genesis(), &[]);
+    attributes.gas_limit = Some(1 << 32);
+    let block = node.engine.produce(&attributes).unwrap().block;
+    assert_eq!(block.gas_limit, 1 << 32);
+    node.sibling().import_valid(&block);
+    let mut attributes = node.attributes(block.hash(), &[]);
+    attributes.gas_limit = Some((1 << 32) + 1);
+    let error = node.engine.produce(&attributes).unwrap_err().to_string();
+    assert!(error.contains("gas limit 4294967297"), "{error}");
 }
 
 #[test]
