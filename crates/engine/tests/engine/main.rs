@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)] // Tests: a panic is the failure.
 
 mod build;
+mod driver;
 mod engine_api;
 mod faults;
 mod harness;
