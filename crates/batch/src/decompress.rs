@@ -29,7 +29,7 @@ pub(crate) struct Decompressor {
 
 #[derive(Debug)]
 enum Codec {
-    Zlib(Inflate),
+    Zlib(Box<Inflate>),
     Brotli(Box<Brotli>),
 }
 
@@ -39,7 +39,9 @@ impl Decompressor {
         let codec = match data.first() {
             None => return Err(BatchError::Truncated("channel")),
             Some(&BROTLI_VERSION) => Codec::Brotli(Box::new(Brotli::new(data.slice(1..)))),
-            Some(first) if matches!(first & 0x0f, 8 | 15) => Codec::Zlib(Inflate::new(data)),
+            Some(first) if matches!(first & 0x0f, 8 | 15) => {
+                Codec::Zlib(Box::new(Inflate::new(data)))
+            }
             Some(&first) => return Err(BatchError::Compression(first)),
         };
         let budget = MAX_RLP_BYTES_PER_CHANNEL;
@@ -173,5 +175,122 @@ impl Brotli {
             }
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::Compression;
+
+    fn drain(channel: Vec<u8>, step: usize) -> (Vec<u8>, Option<BatchError>) {
+        let mut plain = Decompressor::new(channel.into()).unwrap();
+        let mut out = Vec::new();
+        while plain.require(step) {
+            out.extend_from_slice(&plain.available()[..step]);
+            plain.consume(step);
+        }
+        out.extend_from_slice(plain.available());
+        (out, plain.error())
+    }
+
+    fn noise(len: usize) -> Vec<u8> {
+        (0..len as u64).map(|i| (i * i / 7 % 251) as u8 ^ (i >> 9) as u8).collect()
+    }
+
+    #[test]
+    fn both_codecs_give_back_what_went_in() {
+        let data = noise(700_000);
+        for compression in [Compression::Zlib, Compression::Brotli { quality: 5 }] {
+            let channel = compression.compress(&data).unwrap();
+            for step in [1, 100, 65_536, 300_001, 700_000, 700_001] {
+                let (out, error) = drain(channel.clone(), step);
+                assert!(out == data && error.is_none(), "{compression:?} by {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_byte_names_the_codec() {
+        for first in 0..=255_u8 {
+            let is_known = first == 1 || matches!(first & 15, 8 | 15);
+            let opened = Decompressor::new(vec![first, 0].into());
+            assert_eq!(opened.is_ok(), is_known, "{first:#x}");
+        }
+        let empty = Decompressor::new(Bytes::new()).map(|_| ());
+        assert_eq!(empty, Err(BatchError::Truncated("channel")));
+    }
+
+    #[test]
+    fn what_exceeds_the_limit_is_cut_off() {
+        let data = vec![0x80; MAX_RLP_BYTES_PER_CHANNEL + 70_000];
+        for compression in [Compression::Zlib, Compression::Brotli { quality: 1 }] {
+            let channel = compression.compress(&data).unwrap();
+            let mut plain = Decompressor::new(channel.into()).unwrap();
+            let mut len = 0;
+            while plain.require(1) {
+                let available = plain.available().len();
+                assert!(available <= STEP_LEN + 300, "decompressed ahead");
+                assert!(plain.available().iter().all(|&byte| byte == 0x80));
+                assert!(plain.available_max() >= available);
+                len += available;
+                plain.consume(available);
+            }
+            assert_eq!((len, plain.error()), (MAX_RLP_BYTES_PER_CHANNEL, None), "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn large_windows_are_no_brotli() {
+        // The header of the "large window" extension, with a window of 2^30.
+        assert_eq!(drain(vec![1, 0x11, 0x1e, 0x03], 1), (Vec::new(), Some(BatchError::Corrupt)));
+    }
+
+    /// A brotli stream of two parts, the first of which is given away by a flush.
+    fn flushed(first: &[u8], second: &[u8]) -> (Vec<u8>, usize) {
+        let mut writer = brotli::CompressorWriter::new(Vec::new(), 4_096, 5, 22);
+        writer.write_all(first).unwrap();
+        writer.flush().unwrap();
+        let joint = 1 + writer.get_ref().len();
+        writer.write_all(second).unwrap();
+        let mut channel = vec![BROTLI_VERSION];
+        channel.extend(writer.into_inner());
+        (channel, joint)
+    }
+
+    #[test]
+    fn a_cut_brotli_stream_gives_all_that_is_whole() {
+        let data = noise(3_000);
+        let (channel, joint) = flushed(&data[..1_000], &data[1_000..]);
+        let (out, error) = drain(channel[..joint].to_vec(), 1);
+        assert_eq!(out, data[..1_000]);
+        assert_eq!(error, Some(BatchError::Truncated("compressed data")));
+        let mut given = 0;
+        for cut in 1..channel.len() {
+            let (out, error) = drain(channel[..cut].to_vec(), 64);
+            assert!(data.starts_with(&out) && out.len() >= given, "cut at {cut}");
+            assert!(error.is_some());
+            given = out.len();
+        }
+    }
+
+    #[test]
+    fn a_corrupt_brotli_stream_gives_the_pieces_before() {
+        // Incompressible, so that pieces of input are about pieces of output.
+        let data: Vec<u8> = (0..60_000_u32)
+            .flat_map(|i| alloy_primitives::keccak256(i.to_be_bytes()).0)
+            .take(120_000)
+            .collect();
+        let (mut channel, joint) = flushed(&data[..80_000], &data[80_000..]);
+        // A meta-block header that is none: reserved bit, size in too many nibbles.
+        channel.truncate(joint);
+        channel.extend([0xff; 8]);
+        let (out, error) = drain(channel, 1);
+        assert_eq!(error, Some(BatchError::Corrupt));
+        let pieces = BROTLI_INPUT_FIRST + 2 * BROTLI_INPUT_NEXT;
+        assert!(data.starts_with(&out));
+        assert!((pieces - 200..=pieces).contains(&out.len()), "{} bytes", out.len());
     }
 }

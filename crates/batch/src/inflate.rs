@@ -401,3 +401,143 @@ impl Huffman {
 fn fill_every(table: &mut [u16], start: usize, step: usize, entry: u16) {
     table[start..].iter_mut().step_by(step).for_each(|slot| *slot = entry);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::ZlibEncoder};
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    /// Everything a stream gives, asking for `step` bytes at a time, and how it ends.
+    fn inflate(stream: &[u8], step: usize) -> (Vec<u8>, Result<(), BatchError>) {
+        let mut inflate = Inflate::new(Bytes::copy_from_slice(stream));
+        let mut out = Vec::new();
+        loop {
+            let len = out.len() + step;
+            match inflate.fill(&mut out, len) {
+                Ok(true) => {}
+                Ok(false) => return (out, Ok(())),
+                Err(error) => return (out, Err(error)),
+            }
+        }
+    }
+
+    fn deflate(data: &[u8], level: u32) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(level));
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Data of every kind: runs, text of few letters, noise, far repetitions.
+    fn sample(rng: &mut StdRng) -> Vec<u8> {
+        let mut data: Vec<u8> = Vec::new();
+        for _ in 0..rng.random_range(0..12) {
+            let len = rng.random_range(0..20_000);
+            match rng.random_range(0..4) {
+                0 => data.resize(data.len() + len, rng.random()),
+                1 => data.extend((0..len).map(|_| b"etaoin shrdlu"[rng.random_range(0..13)])),
+                2 => data.extend((0..len).map(|_| rng.random::<u8>())),
+                _ if data.is_empty() => {}
+                _ => {
+                    let start = rng.random_range(0..data.len());
+                    let end = data.len().min(start + len);
+                    data.extend_from_within(start..end);
+                }
+            }
+        }
+        data
+    }
+
+    #[test]
+    fn what_others_deflate_is_inflated() {
+        let seed = 0x1951;
+        println!("seed {seed}");
+        let mut rng = StdRng::seed_from_u64(seed);
+        for round in 0..200 {
+            let data = sample(&mut rng);
+            let stream = deflate(&data, round % 10);
+            let (out, end) = inflate(&stream, [1 << 16, 1, 1_000][round as usize % 3]);
+            assert!(out == data && end.is_ok(), "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_cut_stream_gives_a_prefix_that_grows_with_it() {
+        let seed = 0x1952;
+        println!("seed {seed}");
+        let mut rng = StdRng::seed_from_u64(seed);
+        for level in [0, 1, 6, 9] {
+            let data = sample(&mut rng);
+            let stream = deflate(&data, level);
+            let mut given = 0;
+            for cut in 0..stream.len() - 4 {
+                if cut % 97 != 0 && cut + 40 < stream.len() {
+                    continue;
+                }
+                let (out, end) = inflate(&stream[..cut], 1 << 16);
+                assert!(data.starts_with(&out) && out.len() >= given, "cut at {cut}");
+                assert_eq!(end, Err(END_OF_INPUT));
+                given = out.len();
+            }
+            // The checksum is not missed.
+            assert_eq!(inflate(&stream[..stream.len() - 4], 1 << 16), (data, Ok(())));
+        }
+    }
+
+    #[test]
+    fn bytes_before_a_corruption_are_given() {
+        // A stored block, then one of the type that does not exist.
+        let mut stream = vec![0x78, 0x01, 0, 3, 0, !3, 0xff, b'a', b'b', b'c', 0b111];
+        assert_eq!(inflate(&stream, 1), (b"abc".to_vec(), Err(BatchError::Corrupt)));
+        // Then one with the fixed code: 'd', and a copy from before the beginning.
+        stream.truncate(10);
+        let mut bits = vec![1, 1, 0];
+        let code = |value: u32, len: u32| (0..len).rev().map(move |i| (value >> i & 1) as u8);
+        bits.extend(code(0x30 + u32::from(b'd'), 8));
+        bits.extend(code(1, 7));
+        bits.extend(code(4, 5));
+        bits.push(0);
+        stream.extend(
+            bits.chunks(8)
+                .map(|byte| byte.iter().enumerate().fold(0, |value, (i, bit)| value | bit << i)),
+        );
+        assert_eq!(inflate(&stream, 1 << 16), (b"abcd".to_vec(), Err(BatchError::Corrupt)));
+    }
+
+    #[test]
+    fn headers_are_checked() {
+        let body = &deflate(b"x", 6)[2..];
+        let with = |header: &[u8]| inflate(&[header, body].concat(), 1 << 16);
+        let good = (b"x".to_vec(), Ok(()));
+        let bad = (Vec::new(), Err(BatchError::Corrupt));
+        assert_eq!(with(&[0x78, 0x9c]), good);
+        assert_eq!(with(&[0x18, 0x19]), good);
+        assert_eq!(with(&[0x78, 0x9d]), bad);
+        assert_eq!(with(&[0x88, 0x1c]), bad);
+        assert_eq!(with(&[0x7f, 0x0f]), bad);
+        assert_eq!(with(&[0x78, 0xbb, 0, 0, 0, 1]), good);
+        assert_eq!(with(&[0x78, 0xbb, 0, 0, 0, 2]), bad);
+    }
+
+    #[test]
+    fn codes_must_be_complete() {
+        let mut code = Huffman::default();
+        let mut try_code = |lengths: &[u8]| code.set(lengths).is_ok();
+        assert!(try_code(&[1, 1]));
+        assert!(try_code(&[1, 2, 2]));
+        assert!(try_code(&[]));
+        assert!(try_code(&[0, 0, 1]));
+        assert!(!try_code(&[2]));
+        assert!(!try_code(&[1, 2]));
+        assert!(!try_code(&[1, 1, 1]));
+        assert!(!try_code(&[1, 1, 2]));
+        let mut longest: Vec<u8> = (1..=15).collect();
+        longest.push(15);
+        assert!(try_code(&longest));
+        longest.pop();
+        assert!(!try_code(&longest));
+    }
+}

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used))] // A panic is how a test fails.
 
 mod error;
 mod limits;
@@ -22,6 +23,7 @@ mod decompress;
 mod inflate;
 
 mod channel_builder;
+mod channel_content;
 mod compress;
 
 pub use batch::{Batch, BatchContext, BatchType};

@@ -103,9 +103,15 @@ impl SpanColumns {
         self.epoch_number = mark.epoch_number;
     }
 
-    /// What was pushed since, in the columns that compress.
-    pub(crate) fn compressible_since(&self, mark: &SpanMark) -> [&[u8]; 4] {
-        self.transactions.compressible_since(&mark.transactions)
+    /// Bytes of signatures, which do not compress.
+    pub(crate) const fn signatures_len(&self) -> usize {
+        self.transactions.signatures_len()
+    }
+
+    /// What was pushed since (`None`: ever), in the columns that compress.
+    pub(crate) fn compressible_since(&self, mark: Option<&SpanMark>) -> [&[u8]; 4] {
+        let mark = mark.map_or_else(Default::default, |mark| mark.transactions);
+        self.transactions.compressible_since(&mark)
     }
 
     /// Bytes [`write`](Self::write) appends.

@@ -373,7 +373,7 @@ pub(crate) struct TransactionColumns {
 }
 
 /// How long the columns were at some time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TransactionMark {
     count: usize,
     recipients: usize,
@@ -436,6 +436,11 @@ impl TransactionColumns {
         self.nonces.truncate(mark.nonces);
         self.gas_limits.truncate(mark.gas_limits);
         self.protected.truncate(mark.legacy_count);
+    }
+
+    /// Bytes of signatures: random, so that they do not compress.
+    pub(crate) const fn signatures_len(&self) -> usize {
+        self.signatures.len()
     }
 
     /// What was pushed since, in the columns that compress.

@@ -1,5 +1,7 @@
 //! The recorded channels, frames and blobs.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 use std::{io::Read, path::PathBuf};
 
 use alloy_consensus::{Transaction, TxEnvelope, transaction::SignerRecoverable};
