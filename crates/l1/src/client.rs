@@ -1,97 +1,75 @@
-use crate::*;
-use alloy_eips::eip4844::Blob;
-use alloy_primitives::{Address, B256, Bytes, U256};
+use std::{num::NonZeroUsize, sync::Arc};
+
+use alloy_primitives::B256;
+use lru::LruCache;
+use parking_lot::Mutex;
 use phala_primitives::SealedHeader;
-use std::sync::Arc;
+
+use crate::{
+    ConfigError, L1Config, L1Error, L1Status, beacon::Beacon, budget::Budget, cache::Cache,
+    execution::Execution, heads::Heads, redacted::Redacted, transport::Transport,
+};
+
+/// Headers kept in memory: some hours of L1, about a megabyte.
+const HEADERS_MAX: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
 /// Reads L1 and sends to it. Cheap to clone.
 #[derive(Clone)]
 pub struct L1Client {
-    inner: Arc<()>,
+    pub(crate) inner: Arc<Inner>,
 }
-type R<T> = Result<T, L1Error>;
-#[allow(clippy::unused_async, missing_docs, unused_variables)]
+
+pub(crate) struct Inner {
+    pub(crate) execution: Execution,
+    pub(crate) beacon: Beacon,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) heads: Heads,
+    pub(crate) headers: Mutex<LruCache<B256, SealedHeader>>,
+    pub(crate) cross_check: bool,
+    budget: Arc<Budget>,
+}
+
 impl L1Client {
-    pub fn new(config: L1Config) -> R<Self> {
-        let _ = Self { inner: Arc::new(()) }.inner;
-        todo!()
+    /// Makes a client. Nothing is asked yet: endpoints may come up later.
+    pub fn new(config: L1Config) -> Result<Self, L1Error> {
+        if config.endpoints.is_empty() {
+            return Err(L1Error::Config(ConfigError::NoEndpoint));
+        }
+        let urls = config.endpoints.iter().chain(&config.beacon).chain(&config.beacon_fallbacks);
+        if let Some(url) = urls.clone().find(|url| !matches!(url.scheme(), "http" | "https")) {
+            let (endpoint, scheme) = (Redacted::of(url).to_string(), url.scheme().to_owned());
+            return Err(L1Error::Config(ConfigError::Scheme { endpoint, scheme }));
+        }
+        let cache = Arc::new(Cache::new(&config)?);
+        let counter = config.cache_dir.as_ref().map(|dir| dir.join("requests"));
+        let budget = Arc::new(Budget::new(config.requests_per_day_max, counter));
+        let transport = Arc::new(Transport::new(&config, Arc::clone(&budget))?);
+        let inner = Inner {
+            execution: Execution::new(&config, &transport),
+            beacon: Beacon::new(&config, &transport, Arc::clone(&cache)),
+            cache,
+            heads: Heads::default(),
+            headers: Mutex::new(LruCache::new(HEADERS_MAX)),
+            cross_check: config.cross_check,
+            budget,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
-    pub async fn head(&self) -> R<SealedHeader> {
-        todo!()
-    }
-    pub async fn safe(&self) -> R<SealedHeader> {
-        todo!()
-    }
-    pub async fn finalized(&self) -> R<SealedHeader> {
-        todo!()
-    }
-    pub async fn header_by_number(&self, number: u64) -> R<SealedHeader> {
-        todo!()
-    }
-    pub async fn header_by_hash(&self, hash: B256) -> R<SealedHeader> {
-        todo!()
-    }
-    pub async fn block(&self, hash: B256) -> R<Arc<L1Block>> {
-        todo!()
-    }
-    pub async fn block_by_number(&self, number: u64) -> R<Arc<L1Block>> {
-        todo!()
-    }
-    /// Blocks `from..=to` in order, several fetched at once; see the range type for `next()`.
-    pub fn blocks(&self, from: u64, to: u64) -> BlockRange {
-        todo!()
-    }
-    pub async fn blobs(&self, header: &SealedHeader, blobs: &[(u64, B256)]) -> R<Vec<Box<Blob>>> {
-        todo!()
-    }
-    pub async fn chain_id(&self) -> R<u64> {
-        todo!()
-    }
-    pub async fn storage_at(&self, address: Address, slot: B256, block: B256) -> R<B256> {
-        todo!()
-    }
-    pub async fn nonce_latest(&self, address: Address) -> R<u64> {
-        todo!()
-    }
-    pub async fn nonce_pending(&self, address: Address) -> R<u64> {
-        todo!()
-    }
-    pub async fn balance(&self, address: Address) -> R<U256> {
-        todo!()
-    }
-    pub async fn suggest_fees(&self) -> R<SuggestedFees> {
-        todo!()
-    }
-    pub async fn send_raw_transaction(&self, raw: &[u8]) -> R<SendOutcome> {
-        todo!()
-    }
-    pub async fn transaction_receipt(&self, hash: B256) -> R<Option<Inclusion>> {
-        todo!()
-    }
-    /// Whether any endpoint knows the transaction, pending or mined.
-    pub async fn has_transaction(&self, hash: B256) -> R<bool> {
-        todo!()
-    }
-    pub async fn code(&self, address: Address) -> R<Bytes> {
-        todo!()
-    }
-    pub async fn call(&self, from: Option<Address>, to: Address, input: Bytes) -> R<Bytes> {
-        todo!()
-    }
-    pub async fn estimate_gas(&self, from: Address, to: Option<Address>, input: Bytes) -> R<u64> {
-        todo!()
-    }
+
+    /// What is known about the endpoints, for display.
     pub fn status(&self) -> L1Status {
-        todo!()
+        let execution = self.inner.execution.endpoints.iter();
+        L1Status {
+            execution: execution.map(|endpoint| endpoint.health.status(&endpoint.name)).collect(),
+            beacon: self.inner.beacon.status(),
+            requests_today: self.inner.budget.used_today(),
+            requests_per_day_max: self.inner.budget.max(),
+        }
     }
 }
-/// Blocks of a range, in order, fetched ahead.
-pub struct BlockRange {
-    _p: (),
-}
-#[allow(clippy::unused_async, missing_docs)]
-impl BlockRange {
-    pub async fn next(&mut self) -> Option<R<Arc<L1Block>>> {
-        todo!()
+
+impl std::fmt::Debug for L1Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("L1Client").field("status", &self.status()).finish()
     }
 }
