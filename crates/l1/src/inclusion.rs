@@ -14,6 +14,10 @@ pub struct Inclusion {
     pub gas_used: u64,
     /// Price per gas it paid, in wei.
     pub effective_gas_price_wei: u128,
+    /// Blob gas it used, zero without blobs.
+    pub blob_gas_used: u64,
+    /// Price per blob gas it paid, in wei.
+    pub blob_gas_price_wei: u128,
     /// Address of the contract it created.
     pub contract: Option<alloy_primitives::Address>,
 }

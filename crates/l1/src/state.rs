@@ -168,6 +168,10 @@ struct JsonInclusion {
     #[serde(default)]
     effective_gas_price: Option<U256>,
     #[serde(default)]
+    blob_gas_used: Option<U64>,
+    #[serde(default)]
+    blob_gas_price: Option<U256>,
+    #[serde(default)]
     contract_address: Option<Value>,
 }
 
@@ -186,6 +190,8 @@ impl JsonInclusion {
             success: self.status == U64::ONE,
             gas_used: self.gas_used.to(),
             effective_gas_price_wei: self.effective_gas_price.unwrap_or_default().saturating_to(),
+            blob_gas_used: self.blob_gas_used.unwrap_or_default().to(),
+            blob_gas_price_wei: self.blob_gas_price.unwrap_or_default().saturating_to(),
             contract: self.contract_address.and_then(|value| serde_json::from_value(value).ok()),
         })
     }
