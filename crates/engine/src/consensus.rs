@@ -17,7 +17,8 @@ use crate::BlockError;
 /// gas shrinks by 63/64 each. That is 0.75 GB here and 35 TB there.
 pub(crate) const GAS_LIMIT_MAX: u64 = 1 << 32;
 
-/// Longest `extraData` before Holocene gave it a meaning.
+/// Longest `extraData`. Since Holocene its length is exact, and shorter; what is longer need not be
+/// looked at, nor kept with the reason of the refusal.
 const EXTRA_DATA_LEN_MAX: usize = 32;
 
 /// Checks that the header's optional fields are there without a gap, so that its hash is of this
@@ -101,11 +102,11 @@ fn check_gas(header: &Header) -> Result<(), BlockError> {
 
 fn check_extra_data(spec: &ChainSpec, header: &Header) -> Result<(), BlockError> {
     let data = &header.extra_data;
-    let params = ExtraData::decode_at(&spec.forks, header.timestamp, data)
-        .map_err(|reason| BlockError::ExtraData { data: data.clone(), reason })?;
-    if params.is_none() && data.len() > EXTRA_DATA_LEN_MAX {
+    if data.len() > EXTRA_DATA_LEN_MAX {
         return Err(BlockError::ExtraDataTooLong(data.len()));
     }
+    ExtraData::decode_at(&spec.forks, header.timestamp, data)
+        .map_err(|reason| BlockError::ExtraData { data: data.clone(), reason })?;
     Ok(())
 }
 

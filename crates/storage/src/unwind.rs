@@ -58,6 +58,7 @@ impl Inner {
     /// Moves base, and the heads with it, down to the canonical block at height `fork`, on the way
     /// to `goal`. The caller holds the writer lock.
     pub(crate) fn unwind_to(&self, fork: u64, goal: &Goal) -> Result<(), StorageError> {
+        self.disk.ensure_room()?;
         let _base = self.base_move.lock();
         self.finish_begun()?;
         let oldest = meta::pruned(self.kv.as_ref())?.diffs;

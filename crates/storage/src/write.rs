@@ -145,15 +145,21 @@ impl Inner {
     }
 
     fn write_synced(&self, batch: &Batch) -> Result<(), StorageError> {
-        self.disk.ensure_room()?;
         let start = Instant::now();
-        let result = self.kv.write(batch, WriteMode::Synced);
-        if let Err(error @ (KvError::Io(_) | KvError::Corruption(_))) = &result {
-            self.write_failure.get_or_init(|| error.to_string());
-        }
+        let result = self.write_with_room(batch, WriteMode::Synced);
         metrics::histogram!("phala_storage_synced_write_seconds").record(start.elapsed());
         metrics::counter!("phala_storage_synced_write_bytes_total")
             .increment(batch.size_bytes() as u64);
+        result
+    }
+
+    /// Writes unless the disk is nearly full: it must not be RocksDB that finds out.
+    fn write_with_room(&self, batch: &Batch, mode: WriteMode) -> Result<(), StorageError> {
+        self.disk.ensure_room()?;
+        let result = self.kv.write(batch, mode);
+        if let Err(error @ (KvError::Io(_) | KvError::Corruption(_))) = &result {
+            self.write_failure.get_or_init(|| error.to_string());
+        }
         Ok(result?)
     }
 
@@ -227,7 +233,11 @@ impl Inner {
         let BlockRef { number, hash } = heads.latest;
         match self.move_heads(Batch::new(), None, heads, &[], cursor.as_deref()) {
             Ok(()) => tracing::info!(number, %hash, "finished an interrupted reorg"),
-            Err(error @ StorageError::Kv(_)) => return Err(error),
+            Err(
+                error @ StorageError::Kv(KvError::Io(_) | KvError::Corruption(_) | KvError::Closed),
+            ) => {
+                return Err(error);
+            }
             // What is stored is whole, with the head where the two branches meet or on the way
             // there; whoever moves the heads decides again.
             Err(error) => {
@@ -264,7 +274,7 @@ impl Inner {
             batch.delete(Family::Meta, keys::meta::GOAL);
         }
         if record.is_none() && !is_moved {
-            self.kv.write(batch, WriteMode::Logged)?;
+            self.write_with_room(batch, WriteMode::Logged)?;
         } else {
             self.write_synced(batch)?;
         }

@@ -20,6 +20,7 @@ const WRONG: &[(&str, Change)] = &[
     ("gas used 60000001 is above", |h| h.gas_used = h.gas_limit + 1),
     ("extra data 0x is invalid", |h| h.extra_data = Bytes::new()),
     ("extra data 0x00", |h| h.extra_data = vec![0; h.extra_data.len()].into()),
+    ("extra data has 33 bytes", |h| h.extra_data = vec![0; 33].into()),
     ("base fee is Some(1), expected", |h| h.base_fee_per_gas = Some(1)),
     ("header has no base fee", |h| h.base_fee_per_gas = None),
     ("excess blob gas is Some(1)", |h| h.excess_blob_gas = Some(1)),
