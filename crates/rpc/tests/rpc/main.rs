@@ -17,5 +17,6 @@ mod mutations;
 mod pool;
 mod proofs;
 mod receipts;
+mod rollup;
 mod subscriptions;
 mod witness;

@@ -13,8 +13,8 @@ use phala_chainspec::{ChainSpec, Fork, L1Attributes, addresses::SEQUENCER_FEE_VA
 use phala_engine::{Engine, EngineConfig, PayloadAttributes};
 use phala_primitives::{Header, RecoveredBlock, Transaction};
 use phala_rpc::{
-    AuthConfig, HttpConfig, JwtSecret, NamespaceSet, RpcConfig, RpcHandle, RpcHandles, RpcLimits,
-    RpcServer, WsConfig,
+    AuthConfig, HttpConfig, JwtSecret, NamespaceSet, RollupHandle, RpcConfig, RpcHandle,
+    RpcHandles, RpcLimits, RpcServer, WsConfig,
 };
 use phala_storage::{Store, StoreConfig};
 use phala_txpool::{HeadUpdate, Pool, PoolConfig};
@@ -47,6 +47,14 @@ impl Node {
     }
 
     pub async fn with_config(spec: ChainSpec, config: RpcConfig) -> Self {
+        Self::with_rollup(spec, config, None).await
+    }
+
+    pub async fn with_rollup(
+        spec: ChainSpec,
+        config: RpcConfig,
+        rollup: Option<RollupHandle>,
+    ) -> Self {
         let spec = Arc::new(spec);
         let store = Store::in_memory(StoreConfig::default()).unwrap();
         store.init_genesis(&spec).unwrap();
@@ -61,7 +69,7 @@ impl Node {
         engine.set_transaction_source(Arc::new(move |context| {
             Box::new(source.best(context.base_fee))
         }));
-        let handles = RpcHandles { engine: engine.clone(), pool: pool.clone(), rollup: None };
+        let handles = RpcHandles { engine: engine.clone(), pool: pool.clone(), rollup };
         let rpc = RpcServer::start(config, handles).await.unwrap();
         Self { engine, pool, rpc }
     }

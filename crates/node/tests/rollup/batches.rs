@@ -1,0 +1,68 @@
+use alloy_eips::eip2718::Encodable2718 as _;
+use phala_batch::{
+    AddOutcome, BatchBlock, BatchContext, BatchType, ChannelBuilder, ChannelConfig, ChannelId,
+    Compression, encode_frames,
+};
+use phala_chainspec::L1Attributes;
+use phala_primitives::{BlockRef, RecoveredBlock, Transaction};
+
+use crate::world::{TestNode, World};
+
+/// Posts blocks of a node as one channel, one frame a transaction, and returns the L1 block of the
+/// last.
+pub async fn post(world: &World, node: &TestNode, range: std::ops::RangeInclusive<u64>) -> u64 {
+    let mut included = 0;
+    for data in frames(world, node, range, BatchType::Span) {
+        included = world.anvil.post(&world.inbox(), &data).await;
+    }
+    included
+}
+
+/// Calldata of each frame of a channel with these blocks.
+pub fn frames(
+    world: &World,
+    node: &TestNode,
+    range: std::ops::RangeInclusive<u64>,
+    batch_type: BatchType,
+) -> Vec<Vec<u8>> {
+    let context = BatchContext {
+        chain_id: world.spec.chain_id,
+        genesis_time: world.spec.genesis.timestamp,
+        block_time_secs: world.spec.block_time_secs,
+    };
+    let config = ChannelConfig {
+        batch_type,
+        compression: Compression::Brotli { quality: 10 },
+        frame_data_max: 100_000,
+        target_frames: 8,
+        max_blocks: 10_000,
+    };
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&range.start().to_be_bytes());
+    id[8..].copy_from_slice(&range.end().to_be_bytes());
+    let mut channel = ChannelBuilder::new(ChannelId(id), config, context);
+    for number in range {
+        let block = node.node.engine().store().block_by_number(number).unwrap().unwrap();
+        assert_eq!(channel.add(&batch_block(&block)).unwrap(), AddOutcome::Added);
+    }
+    let frames = channel.close().unwrap();
+    frames.iter().map(|frame| encode_frames(std::slice::from_ref(frame))).collect()
+}
+
+fn batch_block(block: &RecoveredBlock) -> BatchBlock {
+    let transactions = &block.body().transactions;
+    let Some(Transaction::Deposit(deposit)) = transactions.first() else {
+        panic!("no l1 attributes")
+    };
+    let l1 = L1Attributes::decode(&deposit.input).unwrap();
+    let users = transactions.iter().filter(|tx| !tx.is_deposit());
+    BatchBlock {
+        hash: block.hash(),
+        parent_hash: block.header().parent_hash,
+        number: block.header().number,
+        timestamp: block.header().timestamp,
+        epoch: BlockRef { number: l1.number, hash: l1.hash },
+        sequence_number: l1.sequence_number,
+        transactions: users.map(|tx| tx.encoded_2718().into()).collect(),
+    }
+}
