@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
+mod derivation;
 mod executor;
 mod genesis;
 mod hand_chain;
 mod hand_computed;
+mod l1_world;
 mod manifest;
 mod oracle;
 mod plain_execution;
 mod plain_state;
+mod predeploys;
 mod random_blocks;
 mod receipts;
 mod reorgs;

@@ -83,14 +83,15 @@ contract GasPriceOracle {
         return isEcotone ? gas : gas + l1Block().l1FeeOverhead();
     }
 
-    /// The operator fee of a transaction that uses so much gas; never reverts.
+    /// The operator fee of a transaction that uses so much gas. Before Jovian, too large a product is
+    /// the largest number; from Jovian on it reverts.
     function getOperatorFee(uint256 gasUsed) external view returns (uint256) {
         if (!isIsthmus) return 0;
         uint256 scalar_ = l1Block().operatorFeeScalar();
         uint256 constant_ = l1Block().operatorFeeConstant();
-        uint256 variable_ = saturatingMul(gasUsed, scalar_);
-        variable_ = isJovian ? saturatingMul(variable_, 100) : variable_ / 1e6;
-        return saturatingAdd(variable_, constant_);
+        if (isJovian) return gasUsed * scalar_ * 100 + constant_;
+        // Divided by a million, it has room for the constant.
+        return saturatingMul(gasUsed, scalar_) / 10 ** DECIMALS + constant_;
     }
 
     function gasPrice() external view returns (uint256) {
@@ -156,13 +157,6 @@ contract GasPriceOracle {
         gas = SIGNATURE_SIZE * 16;
         for (uint256 i; i < transaction.length; ++i) {
             gas += transaction[i] == 0 ? 4 : 16;
-        }
-    }
-
-    function saturatingAdd(uint256 a, uint256 b) private pure returns (uint256) {
-        unchecked {
-            uint256 sum = a + b;
-            return sum < a ? type(uint256).max : sum;
         }
     }
 

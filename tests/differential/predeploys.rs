@@ -1,0 +1,11 @@
+//! Our predeploys beside those of a published genesis: the same calls, and the same answers, events,
+//! storage and balances.
+
+mod bridges;
+mod call;
+mod fee_vaults;
+mod gas_price_oracle;
+mod l1_block;
+mod pair;
+mod small_contracts;
+mod versions;
