@@ -13,7 +13,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## Print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 .PHONY: setup
 setup: ## Install what the build and the checks lack (Debian packages when root, npm packages, cargo-deny)
@@ -28,11 +28,19 @@ dev: setup ## Run a development chain with funded accounts; Ctrl-C stops it
 	cargo run $(CARGO_FLAGS) --bin phala-node -- dev $(ARGS)
 
 .PHONY: test
-test: setup ## Run all tests
+test: setup test-contracts ## Run all tests
 	cargo test $(CARGO_FLAGS) --no-fail-fast
 
+.PHONY: test-contracts
+test-contracts: setup ## Run the tests of the contracts in genesis/ (part of test)
+	genesis/tools/forge.sh test
+
+.PHONY: genesis-check
+genesis-check: setup ## Build genesis/artifacts anew and compare (part of check)
+	node genesis/tools/build.mjs --check
+
 .PHONY: check
-check: setup ## Check format, lints, documentation, dependencies and layers
+check: setup genesis-check ## Check format, lints, documentation, dependencies and layers
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 	@.ci/deny
@@ -47,3 +55,7 @@ bench: setup ## Measure import, build, state root, memory, disk and RPC; prints 
 .PHONY: soak
 soak: build ## Run the long tests: 200 crash rounds, many random blocks, a minute of load
 	PHALA_SOAK=1 cargo test $(CARGO_FLAGS) --test crash --test differential --test e2e -- --include-ignored --nocapture
+
+.PHONY: fuzz
+fuzz: ## Fuzz the decoders of strangers' bytes, FUZZ_SECONDS each (30); needs a nightly toolchain
+	@.ci/fuzz $(TARGETS)
