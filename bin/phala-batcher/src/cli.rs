@@ -52,7 +52,7 @@ pub(crate) struct Cli {
     l2: Url,
 
     /// Pause between two looks at both chains.
-    #[arg(long, env = "PHALA_BATCHER_POLL_INTERVAL", value_name = "DURATION", default_value = "2s", value_parser = parse_duration, help_heading = "Chains")]
+    #[arg(long, env = "PHALA_BATCHER_POLL_INTERVAL", value_name = "DURATION", default_value = "6s", value_parser = parse_duration, help_heading = "Chains")]
     poll_interval: Duration,
 
     /// Longest wait for an answer of an endpoint.

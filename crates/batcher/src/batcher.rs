@@ -5,7 +5,7 @@ use jsonrpsee::server::ServerHandle;
 use parking_lot::Mutex;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -23,6 +23,12 @@ use crate::{
 
 /// Longest pause between two tries to reach both chains at the start.
 const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// Longest time a stop may take.
+const STOP_LIMIT: Duration = Duration::from_millis(4_500);
+
+/// Exit code of a stop that had to be forced.
+const EXIT_FORCED: i32 = 70;
 
 /// Longest wait for connections to the admin RPC to end.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -196,17 +202,33 @@ fn obey(driver: &mut Driver, command: AdminCommand) {
     };
 }
 
-/// Runs a batcher until SIGINT or SIGTERM.
+/// Runs a batcher until SIGINT or SIGTERM; a stop takes less than five seconds.
 pub async fn run(config: BatcherConfig) -> Result<(), BatcherError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(BatcherError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(BatcherError::Signals)?;
     let batcher = Batcher::start(config).await?;
-    let stop = async {
+    let (stop, stopped) = oneshot::channel();
+    // In a task of its own, because compression may keep the batcher's busy.
+    tokio::spawn(async move {
         let name = tokio::select! {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
         };
         tracing::info!(signal = name, "stopping");
-    };
-    batcher.run(stop).await
+        // The batcher may have ended by itself.
+        let _ = stop.send(());
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = sleep(STOP_LIMIT) => {}
+        }
+        tracing::warn!("stop was forced; the journal is consistent at any moment");
+        std::process::exit(EXIT_FORCED);
+    });
+    batcher
+        .run(async {
+            // A sender that is gone would mean the task panicked: stop as well.
+            let _ = stopped.await;
+        })
+        .await
 }

@@ -96,7 +96,7 @@ impl BatcherConfig {
                 repeat_after: Duration::from_secs(12),
                 confirmations: 10,
             },
-            poll_interval: Duration::from_secs(2),
+            poll_interval: Duration::from_secs(6),
             request_timeout: Duration::from_secs(10),
             journal,
             rpc: Some(SocketAddr::from(([127, 0, 0, 1], 8_548))),

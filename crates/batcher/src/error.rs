@@ -32,6 +32,9 @@ pub enum BatcherError {
     /// The L2 node failed.
     #[error(transparent)]
     L2(#[from] L2Error),
+    /// L1 failed.
+    #[error(transparent)]
+    L1(#[from] phala_l1::L1Error),
     /// Another request failed.
     #[error(transparent)]
     Rpc(#[from] RpcError),
@@ -95,6 +98,14 @@ impl BatcherError {
     /// What to do about it.
     pub fn severity(&self) -> Severity {
         match self {
+            Self::L1(error) => match error.severity() {
+                phala_l1::Severity::Transient { retry_after } => {
+                    Severity::Transient { retry_after }
+                }
+                phala_l1::Severity::Reset => Severity::Reset,
+                phala_l1::Severity::Operator => Severity::Operator,
+                phala_l1::Severity::Bug => Severity::Bug,
+            },
             Self::L2(L2Error::Rpc(error)) | Self::Rpc(error) => error.severity(),
             Self::L2(L2Error::NoBlock { .. }) => Severity::Reset,
             Self::L2(_) => Severity::Operator,

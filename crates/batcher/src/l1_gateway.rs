@@ -1,30 +1,27 @@
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, Bytes, U64, U128, U256};
-use alloy_rpc_types_eth::{Block, FeeHistory, TransactionReceipt};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use phala_l1::{L1Client, L1Config, L1Error, SendOutcome};
 use phala_primitives::BlockRef;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::{Inclusion, L1Prices, RpcError, SidecarFormat, json_rpc::JsonRpc};
+use crate::{BatcherError, Inclusion, L1Prices, RpcError, SidecarFormat, json_rpc::JsonRpc};
 
-/// Names an Osaka precompile has in the answer of `eth_config` (EIP-7910).
+/// Name of a precompile of Osaka in the answer of `eth_config` (EIP-7910).
 const OSAKA_PRECOMPILE: &str = "P256VERIFY";
 
 /// Why L1 did not take a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rejection {
-    /// It has it already: as good as taken.
-    AlreadyKnown,
-    /// The nonce is used: a version of it is mined, or somebody else's transaction.
-    NonceTooLow,
-    /// It, or its replacement, offers too little.
-    Underpriced(String),
+pub(crate) enum Rejection {
+    /// It, or what it replaces, is in the pool or mined.
+    Known,
+    /// It offers too little.
+    Underpriced(&'static str),
     /// The account cannot pay.
-    NoFunds(String),
+    NoFunds,
     /// The pool holds transactions of the other type for the account.
-    OtherTypePending(String),
+    OtherTypePending,
     /// The pool wants the other form of sidecar.
     SidecarFormat(String),
     /// Anything else, to be tried again.
@@ -32,49 +29,28 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// Reads what nodes say; the words are those of geth, reth, nethermind, besu, erigon and anvil.
-    pub fn from_message(message: &str) -> Self {
+    /// `None` for a transaction that was taken.
+    fn of(outcome: SendOutcome) -> Option<Self> {
+        Some(match outcome {
+            SendOutcome::Accepted(_) => return None,
+            SendOutcome::AlreadyKnown | SendOutcome::NonceTooLow => Self::Known,
+            SendOutcome::Underpriced => Self::Underpriced("it offers less than the pool takes"),
+            SendOutcome::ReplacementUnderpriced => {
+                Self::Underpriced("it offers too little more than the one it replaces")
+            }
+            SendOutcome::AlreadyReserved => Self::OtherTypePending,
+            SendOutcome::InsufficientFunds => Self::NoFunds,
+            SendOutcome::Refused { message, .. } => Self::of_message(message),
+        })
+    }
+
+    fn of_message(message: String) -> Self {
         let lower = message.to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-        let message = message.to_owned();
-        if says(&[
-            "already known",
-            "already imported",
-            "alreadyknown",
-            "known transaction",
-            "already exists",
-        ]) {
-            Self::AlreadyKnown
-        } else if says(&["nonce too low", "nonce is too low", "oldnonce", "nonce below"]) {
-            Self::NonceTooLow
-        } else if says(&[
-            "already reserved",
-            "address already reserved",
-            "conflicting",
-            "cannotreplace",
-        ]) {
-            Self::OtherTypePending(message)
-        } else if says(&["sidecar", "cell proof", "unexpected blob", "blob proof"]) {
+        if says(&["sidecar", "cell proof", "blob proof"]) {
             Self::SidecarFormat(message)
-        } else if says(&[
-            "insufficient funds",
-            "insufficientfunds",
-            "upfront cost",
-            "exceeds balance",
-        ]) {
-            Self::NoFunds(message)
-        } else if says(&[
-            "underpriced",
-            "fee too low",
-            "feetoolow",
-            "less than block base fee",
-            "max fee per gas less",
-            "max fee per blob gas less",
-            "gas price too low",
-            "not enough to replace",
-            "below minimum",
-        ]) {
-            Self::Underpriced(message)
+        } else if says(&["max fee per", "fee cap"]) {
+            Self::Underpriced("it offers less than the base fee")
         } else {
             Self::Other(message)
         }
@@ -84,100 +60,90 @@ impl Rejection {
 /// What the batcher asks of L1.
 #[derive(Clone, Debug)]
 pub(crate) struct L1Gateway {
+    client: L1Client,
+    /// For what only the batcher asks.
     endpoints: Vec<JsonRpc>,
 }
 
 impl L1Gateway {
-    pub(crate) fn new(endpoints: &[Url], timeout: Duration) -> Result<Self, RpcError> {
-        let endpoints = endpoints.iter().map(|url| JsonRpc::new(url.clone(), timeout));
-        Ok(Self { endpoints: endpoints.collect::<Result<_, _>>()? })
+    pub(crate) fn new(endpoints: &[Url], timeout: Duration) -> Result<Self, BatcherError> {
+        let mut config = L1Config::new(endpoints.to_vec(), Vec::new());
+        config.request_timeout = timeout;
+        // The rollup node judges L1; here a reorganization shows in receipts.
+        config.cross_check = false;
+        let raw = endpoints.iter().map(|url| JsonRpc::new(url.clone(), timeout));
+        Ok(Self { client: L1Client::new(config)?, endpoints: raw.collect::<Result<_, _>>()? })
     }
 
-    /// The first endpoint that answers.
-    async fn request<T: DeserializeOwned>(
-        &self,
-        method: &'static str,
-        params: Value,
-    ) -> Result<T, RpcError> {
-        let mut last = RpcError::Client("no l1 endpoint".to_owned());
-        for endpoint in &self.endpoints {
-            match endpoint.request(method, params.clone()).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+    pub(crate) async fn chain_id(&self) -> Result<u64, L1Error> {
+        self.client.chain_id().await
     }
 
-    pub(crate) async fn chain_id(&self) -> Result<u64, RpcError> {
-        Ok(self.request::<U64>("eth_chainId", json!([])).await?.to())
-    }
-
-    pub(crate) async fn head(&self) -> Result<BlockRef, RpcError> {
-        let block: Block = self.request("eth_getBlockByNumber", json!(["latest", false])).await?;
-        Ok(BlockRef { number: block.header.inner.number, hash: block.header.hash })
+    pub(crate) async fn head(&self) -> Result<BlockRef, L1Error> {
+        let head = self.client.head().await?;
+        Ok(BlockRef { number: head.number, hash: head.hash() })
     }
 
     /// Nonces used on the chain, and those with what is in the pool.
-    pub(crate) async fn nonces(&self, address: Address) -> Result<(u64, u64), RpcError> {
-        let at = |tag: &'static str| {
-            self.request::<U64>("eth_getTransactionCount", json!([address, tag]))
-        };
-        let (used, pending) = (at("latest").await?.to(), at("pending").await?.to());
-        Ok((used, u64::max(used, pending)))
+    pub(crate) async fn nonces(&self, address: Address) -> Result<(u64, u64), L1Error> {
+        let used = self.client.nonce_latest(address).await?;
+        let pending = self.client.nonce_pending(address).await?;
+        Ok((used, used.max(pending)))
     }
 
-    pub(crate) async fn balance(&self, address: Address) -> Result<U256, RpcError> {
-        self.request("eth_getBalance", json!([address, "latest"])).await
+    pub(crate) async fn balance(&self, address: Address) -> Result<U256, L1Error> {
+        self.client.balance(address).await
     }
 
-    pub(crate) async fn has_code(&self, address: Address) -> Result<bool, RpcError> {
-        let code: Bytes = self.request("eth_getCode", json!([address, "latest"])).await?;
-        Ok(!code.is_empty())
+    pub(crate) async fn has_code(&self, address: Address) -> Result<bool, L1Error> {
+        Ok(!self.client.code(address).await?.is_empty())
     }
 
-    pub(crate) async fn storage(&self, address: Address, slot: u64) -> Result<B256, RpcError> {
+    pub(crate) async fn storage(&self, address: Address, slot: u64) -> Result<B256, L1Error> {
         let slot = B256::left_padding_from(&slot.to_be_bytes());
-        let word: U256 = self.request("eth_getStorageAt", json!([address, slot, "latest"])).await?;
-        Ok(word.into())
+        let head = self.client.head().await?;
+        self.client.storage_at(address, slot, head.hash()).await
     }
 
-    pub(crate) async fn prices(&self) -> Result<L1Prices, RpcError> {
-        let history: FeeHistory =
-            self.request("eth_feeHistory", json!([U64::from(1), "latest", []])).await?;
-        let tip: U128 = self.request("eth_maxPriorityFeePerGas", json!([])).await?;
+    pub(crate) async fn prices(&self) -> Result<L1Prices, L1Error> {
+        let fees = self.client.suggest_fees().await?;
         Ok(L1Prices {
-            base_fee: history.base_fee_per_gas.last().copied().unwrap_or(0),
-            tip: tip.to(),
-            blob_base_fee: history.base_fee_per_blob_gas.last().copied().unwrap_or(0),
+            base_fee: fees.base_fee_wei,
+            tip: fees.tip_wei,
+            blob_base_fee: fees.blob_base_fee_wei,
         })
     }
 
     /// Where a transaction is mined, if it is.
-    pub(crate) async fn inclusion(&self, hash: B256) -> Result<Option<Inclusion>, RpcError> {
-        let receipt: Option<TransactionReceipt> =
-            self.request("eth_getTransactionReceipt", json!([hash])).await?;
-        Ok(receipt.and_then(|receipt| inclusion(&receipt)))
+    pub(crate) async fn inclusion(&self, hash: B256) -> Result<Option<Inclusion>, L1Error> {
+        let found = self.client.transaction_receipt(hash).await?;
+        Ok(found.map(|found| {
+            let gas = u128::from(found.gas_used).saturating_mul(found.effective_gas_price_wei);
+            let blobs = u128::from(found.blob_gas_used).saturating_mul(found.blob_gas_price_wei);
+            Inclusion {
+                block: found.block.number,
+                block_hash: found.block.hash,
+                tx_hash: found.transaction,
+                cost_wei: gas.saturating_add(blobs),
+            }
+        }))
     }
 
-    pub(crate) async fn send(&self, raw: &Bytes) -> Result<Result<(), Rejection>, RpcError> {
-        match self.request::<B256>("eth_sendRawTransaction", json!([raw])).await {
-            Ok(_) => Ok(Ok(())),
-            Err(RpcError::Refused { message, .. }) => Ok(Err(Rejection::from_message(&message))),
-            Err(error) => Err(error),
-        }
+    pub(crate) async fn send(&self, raw: &Bytes) -> Result<Option<Rejection>, L1Error> {
+        Ok(Rejection::of(self.client.send_raw_transaction(raw).await?))
     }
 
     /// The form of sidecars L1 takes. Public networks are past Osaka, so an endpoint that cannot
     /// tell means the newer one.
-    pub(crate) async fn sidecar_format(&self) -> Result<SidecarFormat, RpcError> {
-        match self.request::<Value>("eth_config", json!([])).await {
-            Ok(config) => Ok(sidecar_format_of(&config)),
-            Err(RpcError::MethodNotFound { .. } | RpcError::Refused { .. }) => {
-                Ok(SidecarFormat::Eip7594)
+    pub(crate) async fn sidecar_format(&self) -> SidecarFormat {
+        for endpoint in &self.endpoints {
+            let answer: Result<Value, RpcError> = endpoint.request("eth_config", json!([])).await;
+            match answer {
+                Ok(config) => return sidecar_format_of(&config),
+                Err(error) => tracing::debug!(%error, "l1 does not tell its fork"),
             }
-            Err(error) => Err(error),
         }
+        SidecarFormat::Eip7594
     }
 }
 
@@ -188,55 +154,34 @@ fn sidecar_format_of(config: &Value) -> SidecarFormat {
     }
 }
 
-fn inclusion(receipt: &TransactionReceipt) -> Option<Inclusion> {
-    let gas = u128::from(receipt.gas_used).saturating_mul(receipt.effective_gas_price);
-    let blob_gas = u128::from(receipt.blob_gas_used.unwrap_or(0));
-    let blobs = blob_gas.saturating_mul(receipt.blob_gas_price.unwrap_or(0));
-    Some(Inclusion {
-        block: receipt.block_number?,
-        block_hash: receipt.block_hash?,
-        tx_hash: receipt.transaction_hash,
-        cost_wei: gas.saturating_add(blobs),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn understands_what_nodes_say() {
-        type Is = fn(&Rejection) -> bool;
-        let cases: [(&str, Is); 14] = [
-            ("already known", |r| *r == Rejection::AlreadyKnown),
-            ("transaction already imported", |r| *r == Rejection::AlreadyKnown),
-            ("nonce too low: next nonce 5, tx nonce 4", |r| *r == Rejection::NonceTooLow),
-            ("replacement transaction underpriced", |r| matches!(r, Rejection::Underpriced(_))),
-            ("transaction underpriced: tip needed 1, tip permitted 0", |r| {
-                matches!(r, Rejection::Underpriced(_))
-            }),
-            ("max fee per gas less than block base fee: address 0x1", |r| {
-                matches!(r, Rejection::Underpriced(_))
-            }),
-            ("FeeTooLow, EffectivePriorityFeePerGas too low", |r| {
-                matches!(r, Rejection::Underpriced(_))
-            }),
-            ("insufficient funds for gas * price + value: balance 0", |r| {
-                matches!(r, Rejection::NoFunds(_))
-            }),
-            ("Insufficient funds for gas * price + value", |r| matches!(r, Rejection::NoFunds(_))),
-            ("address already reserved", |r| matches!(r, Rejection::OtherTypePending(_))),
-            ("unexpected blob sidecar in transaction", |r| {
-                matches!(r, Rejection::SidecarFormat(_))
-            }),
-            ("invalid sidecar version, expected 1", |r| matches!(r, Rejection::SidecarFormat(_))),
-            ("nonce too high: tx nonce 9, gapped nonce 7", |r| matches!(r, Rejection::Other(_))),
-            ("", |r| matches!(r, Rejection::Other(_))),
-        ];
-        for (message, is) in cases {
-            let rejection = Rejection::from_message(message);
-            assert!(is(&rejection), "`{message}` was taken for {rejection:?}");
+    fn outcomes_say_what_to_do() {
+        let refused =
+            |message: &str| SendOutcome::Refused { code: -32_000, message: message.to_owned() };
+        assert_eq!(Rejection::of(SendOutcome::Accepted(B256::ZERO)), None);
+        for known in [SendOutcome::AlreadyKnown, SendOutcome::NonceTooLow] {
+            assert_eq!(Rejection::of(known), Some(Rejection::Known));
         }
+        for cheap in [
+            SendOutcome::Underpriced,
+            SendOutcome::ReplacementUnderpriced,
+            refused("max fee per blob gas less than block blob gas fee"),
+            refused("transaction max fee per gas less than block base fee"),
+        ] {
+            assert!(matches!(Rejection::of(cheap), Some(Rejection::Underpriced(_))));
+        }
+        for sidecar in
+            ["unexpected blob sidecar version 0", "invalid sidecar", "missing cell proofs in pool"]
+        {
+            let rejection = Rejection::of(refused(sidecar));
+            assert!(matches!(rejection, Some(Rejection::SidecarFormat(_))), "{sidecar}");
+        }
+        let gapped = refused("nonce too high: tx nonce 9, gapped nonce 7");
+        assert!(matches!(Rejection::of(gapped), Some(Rejection::Other(_))));
     }
 
     #[test]

@@ -55,7 +55,6 @@ pub use journal::{Journal, JournalFloor, JournalIdentity, JournaledTx, Recovered
 pub use l1_tx::{SidecarFormat, SignedTx, TxTerms, UnsignedTx};
 pub use signer::{KeySource, TxSigner};
 
-pub use l1_gateway::Rejection;
 pub use l2_client::L2Client;
 
 pub use admin_rpc::AdminCommand;

@@ -72,7 +72,7 @@ async fn connect(
     let (nonce_used, nonce_pending) = l1.nonces(signer.address()).await?;
     let sidecar_format = match config.sidecar {
         Some(format) => format,
-        None => l1.sidecar_format().await?,
+        None => l1.sidecar_format().await,
     };
     let head = l1.head().await?.number;
     shared.tell(|status| status.inbox = rollup.batch_inbox_address);
@@ -107,7 +107,7 @@ const fn check_chain_ids(rollup: &RollupConfig, l1: u64, l2: u64) -> Result<(), 
 }
 
 /// The contract on L1 knows first who the batcher is; the newest L2 block follows it.
-async fn check_batcher(
+pub(crate) async fn check_batcher(
     rollup: &RollupConfig,
     l1: &L1Gateway,
     l2: &L2Client,
@@ -181,8 +181,7 @@ fn build(
     };
     let encoder = Encoder::new(policy, context, StdRng::from_os_rng());
     let settings = DriverSettings {
-        l1_chain_id: rollup.l1_chain_id,
-        inbox,
+        rollup,
         da: config.da,
         fees: config.fees,
         bump_after: config.resend.bump_after,

@@ -55,6 +55,7 @@ pub struct BatcherStatus {
     /// Bytes of the journal.
     pub journal_bytes: u64,
     /// Balance of the address on L1, in wei.
+    #[serde(serialize_with = "alloy_serde::quantity::opt::serialize")]
     pub balance_wei: Option<u128>,
     /// What the sequencer was told last.
     pub da_limits: Option<DaLimits>,
@@ -71,6 +72,7 @@ pub struct BatcherStatus {
     /// Bytes posted since the start.
     pub bytes_posted: u64,
     /// Paid for what was mined since the start, in wei.
+    #[serde(serialize_with = "alloy_serde::quantity::serialize")]
     pub cost_wei: u128,
     /// Steps that fail at the moment, and why.
     pub errors: BTreeMap<String, String>,
@@ -92,6 +94,7 @@ pub struct InFlight {
     /// Frames of the channel.
     pub frames: Option<Range<u16>>,
     /// Cap of the newest version, in wei per gas.
+    #[serde(serialize_with = "alloy_serde::quantity::serialize")]
     pub fee_cap: u128,
     /// L1 block it is mined in.
     pub mined_in: Option<u64>,

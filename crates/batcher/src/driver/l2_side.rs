@@ -26,12 +26,14 @@ impl Driver {
         self.state.current_l1 = Some(status.current_l1.number);
         if self.phase != Phase::Running {
             // What was just read is older than the decision; blocks come with the next look.
-            self.finish_draining();
-            return Ok(());
+            return self.finish_draining().await;
         }
         match action {
             SyncAction::OutOfSync => Ok(()),
             SyncAction::Reset(reason) => {
+                if matches!(reason, ResetReason::ChannelDropped { .. }) {
+                    self.channel_dropped(status.safe_l2.number);
+                }
                 self.start_again(reason);
                 Ok(())
             }

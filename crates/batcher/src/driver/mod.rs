@@ -11,22 +11,23 @@ use std::{
 };
 
 use alloy_eips::eip7594::BlobTransactionSidecarVariant;
-use alloy_primitives::Address;
 
 use crate::{
     BatcherError, DaChoice, Encoder, FeePolicy, GapAction, Journal, L1Prices, L2Client, NonceGap,
-    Phase, ResetReason, SidecarFormat, SubmissionId, TxQueue, TxSigner, l1_gateway::L1Gateway,
-    status::Shared,
+    Phase, ResetReason, RollupConfig, SidecarFormat, SubmissionId, TxQueue, TxSigner,
+    l1_gateway::L1Gateway, startup::check_batcher, status::Shared,
 };
 
 /// Times a failing step is told again at most: once a minute while it goes on.
 const REPEAT_ERROR_AFTER: Duration = Duration::from_secs(60);
 
+/// Doublings of the pause after channels that derivation dropped, each paid for in vain.
+const DROPS_MAX: u32 = 8;
+
 /// What the driver is told about the chain and its settings.
 #[derive(Clone, Debug)]
 pub(crate) struct DriverSettings {
-    pub(crate) l1_chain_id: u64,
-    pub(crate) inbox: Address,
+    pub(crate) rollup: RollupConfig,
     pub(crate) da: DaChoice,
     pub(crate) fees: FeePolicy,
     pub(crate) bump_after: Duration,
@@ -57,6 +58,7 @@ pub(crate) struct Driver {
     /// Derivation must have passed this L1 block before the safe head says what is posted.
     pub(crate) wait_for_l1: Option<u64>,
     state: Seen,
+    drops: Drops,
     sidecars: HashMap<(SubmissionId, bool), Arc<BlobTransactionSidecarVariant>>,
     errors: HashMap<&'static str, LastError>,
 }
@@ -69,6 +71,15 @@ struct Seen {
     gap: NonceGap,
     gap_action: GapAction,
     balance_read: Option<Instant>,
+}
+
+/// Channels that derivation dropped one after the other.
+#[derive(Default)]
+struct Drops {
+    in_a_row: u32,
+    safe_l2: u64,
+    /// Whether our batches still count is to be asked before posting again.
+    ask_batcher: bool,
 }
 
 struct LastError {
@@ -113,6 +124,7 @@ impl Driver {
                 gap_action: GapAction::Clear,
                 balance_read: None,
             },
+            drops: Drops::default(),
             sidecars: HashMap::new(),
             errors: HashMap::new(),
         }
@@ -152,9 +164,22 @@ impl Driver {
         self.phase = Phase::Draining { cancel: true };
     }
 
+    /// Derivation did not take what was posted. That may go on for as long as somebody pays, so the
+    /// pause in L1 blocks doubles until the safe head moves.
+    fn channel_dropped(&mut self, safe_l2: u64) {
+        let stuck = self.drops.in_a_row > 0 && self.drops.safe_l2 == safe_l2;
+        let in_a_row = if stuck { (self.drops.in_a_row + 1).min(DROPS_MAX) } else { 1 };
+        self.drops = Drops { in_a_row, safe_l2, ask_batcher: true };
+        if let Some(head) = self.state.head
+            && in_a_row > 1
+        {
+            self.wait_for(head + (1 << in_a_row));
+        }
+    }
+
     /// Begins to post once nothing of before is on its way any more.
-    fn finish_draining(&mut self) {
-        let Phase::Draining { .. } = self.phase else { return };
+    async fn finish_draining(&mut self) -> Result<(), BatcherError> {
+        let Phase::Draining { .. } = self.phase else { return Ok(()) };
         let derived = match (self.wait_for_l1, self.state.current_l1) {
             (None, _) => true,
             (Some(wait), Some(current)) => current > wait,
@@ -162,11 +187,18 @@ impl Driver {
         };
         let drained =
             self.queue.unmined().next().is_none() && self.state.gap_action == GapAction::Clear;
-        if self.wanted && drained && derived {
-            self.encoder.clear();
-            self.phase = Phase::Running;
-            tracing::info!("posting from the safe head");
+        if !(self.wanted && drained && derived) {
+            return Ok(());
         }
+        if self.drops.ask_batcher {
+            let ours = self.signer.address();
+            check_batcher(&self.settings.rollup, &self.l1, &self.l2, ours).await?;
+            self.drops.ask_batcher = false;
+        }
+        self.encoder.clear();
+        self.phase = Phase::Running;
+        tracing::info!("posting from the safe head");
+        Ok(())
     }
 
     /// Lets the operator start and stop.

@@ -5,8 +5,8 @@ use alloy_primitives::{B256, Bytes};
 
 use super::Driver;
 use crate::{
-    BatcherError, DaType, Due, GapAction, L1Prices, Phase, Rejection, SignedTx, SubmissionId,
-    TxData, TxError, TxFees, TxTerms, UnsignedTx, Version,
+    BatcherError, DaType, Due, GapAction, L1Prices, Phase, SignedTx, SubmissionId, TxData, TxError,
+    TxFees, TxTerms, UnsignedTx, Version, l1_gateway::Rejection,
 };
 
 /// Submissions mined but not deep enough. More would mean that L1 does not move on.
@@ -120,8 +120,12 @@ impl Driver {
         fees: TxFees,
         data: Arc<TxData>,
     ) -> Result<Version, BatcherError> {
-        let terms =
-            TxTerms { chain_id: self.settings.l1_chain_id, nonce, to: self.settings.inbox, fees };
+        let terms = TxTerms {
+            chain_id: self.settings.rollup.l1_chain_id,
+            nonce,
+            to: self.settings.rollup.batch_inbox_address,
+            fees,
+        };
         let unsigned = match data.da {
             DaType::Calldata => UnsignedTx::calldata(&terms, data.input()),
             DaType::Blobs => {
@@ -154,7 +158,7 @@ impl Driver {
         let Some(tx) = self.queue.get(id) else { return Ok(()) };
         let (nonce, version, first_time) = (tx.nonce, tx.newest().clone(), tx.never_sent());
         let raw = self.pool_bytes(id, &version)?;
-        let Err(rejection) = self.l1.send(&raw).await? else {
+        let Some(rejection) = self.l1.send(&raw).await? else {
             self.queue.sent(id, Instant::now());
             if first_time {
                 self.tell_posted(id, nonce, &version);
@@ -185,16 +189,16 @@ impl Driver {
         let error = |reason, operator| Err(BatcherError::Refused { hash, nonce, reason, operator });
         metrics::counter!("phala_batcher_txs_refused_total").increment(1);
         match rejection {
-            Rejection::AlreadyKnown | Rejection::NonceTooLow => {
+            Rejection::Known => {
                 // Mined or in the pool: receipts tell, at the next look.
                 self.queue.sent(id, Instant::now());
                 Ok(())
             }
             Rejection::Underpriced(reason) => {
                 self.queue.refused_as_underpriced(id);
-                error(reason, false)
+                error(reason.to_owned(), false)
             }
-            Rejection::NoFunds(reason) => error(reason, true),
+            Rejection::NoFunds => error("the account cannot pay for it".to_owned(), true),
             Rejection::SidecarFormat(reason) => {
                 if self.settings.sidecar_may_change {
                     self.sidecar_format = self.sidecar_format.other();
@@ -204,7 +208,7 @@ impl Driver {
                 }
                 error(reason, false)
             }
-            Rejection::OtherTypePending(reason) => {
+            Rejection::OtherTypePending => {
                 if version.data.carries.is_none() {
                     // What has to be replaced is of the other type.
                     let da = match version.data.da {
@@ -215,7 +219,7 @@ impl Driver {
                     self.sidecars.remove(&(id, false));
                     self.replace(id, nonce, fees, Arc::new(TxData::empty(da))).await?;
                 }
-                error(reason, false)
+                error("the pool holds transactions of the other type".to_owned(), false)
             }
             Rejection::Other(reason) => error(reason, false),
         }

@@ -373,3 +373,6 @@ impl Encoder {
         self.channels.len() + usize::from(self.open.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests;
