@@ -8,7 +8,7 @@ SHELL := /bin/bash
 CARGO_FLAGS := --profile ci --locked
 # Workload (written once) and figures of the benchmark.
 BENCH_DIR ?= $(or $(CARGO_TARGET_DIR),target)/bench
-# Arguments for the program: make dev ARGS="--dev.block-time 500ms"
+# Arguments for the program: make dev ARGS="--dev.block-time 500ms", make devnet ARGS="--l1-block-time 2"
 ARGS ?=
 
 .PHONY: help
@@ -26,6 +26,10 @@ build: setup ## Build all binaries
 .PHONY: dev
 dev: setup ## Run a development chain with funded accounts; Ctrl-C stops it
 	cargo run $(CARGO_FLAGS) --bin phala-node -- dev $(ARGS)
+
+.PHONY: devnet
+devnet: build ## Run a whole rollup: L1, contracts, sequencer, batcher, follower; Ctrl-C stops all of it
+	@cargo run $(CARGO_FLAGS) --bin phala-devnet -- $(ARGS)
 
 .PHONY: test
 test: setup test-contracts ## Run all tests

@@ -86,7 +86,7 @@ async fn devnet(flags: DevnetFlags) -> eyre::Result<()> {
     if let Some(profile) = flags.profile {
         template = template.with_profile(profile)?;
     }
-    let owner = flags.owner.unwrap_or(signer.address());
+    let owner = flags.owner.unwrap_or_else(|| signer.address());
     let config = DeployConfig {
         rpc: L1Rpc::new(flags.l1),
         signer,

@@ -36,7 +36,8 @@ async fn send_blobs(l1: &TestL1, account: usize, text: &[u8]) -> (Vec<B256>, u64
     };
     let tx = TxEip4844WithSidecar::from_tx_and_sidecar(tx, sidecar);
     let signature = signer.sign_hash_sync(&tx.signature_hash()).unwrap();
-    let signed: EthereumTxEnvelope<_> = tx.into_signed(signature).into();
+    let signed: EthereumTxEnvelope<TxEip4844WithSidecar<BlobTransactionSidecar>> =
+        tx.into_signed(signature).into();
     let hash = rpc.send_raw(&signed.encoded_2718()).await.expect("sent");
     for _ in 0..200 {
         if let Some(receipt) = rpc.receipt(hash).await.unwrap() {
@@ -86,8 +87,15 @@ async fn blobs_are_served_in_both_generations() {
     let sending =
         async { tokio::join!(send_blobs(&l1, 5, b"one"), send_blobs(&l1, 6, &[7; 300_000])) };
     let mining = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        l1.anvil.mine(2).await.unwrap();
+        let rpc = l1.anvil.rpc();
+        loop {
+            let pool: Value = rpc.request("txpool_status", serde_json::json!([])).await.unwrap();
+            if pool["pending"] == "0x2" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        l1.anvil.mine(1).await.unwrap();
         std::future::pending::<()>().await
     };
     let ((small, time, block), (large, other_time, other_block)) = tokio::select! {
