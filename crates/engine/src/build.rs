@@ -19,7 +19,7 @@ use phala_primitives::{
 
 use crate::{
     AttributesError, Engine, EngineError, PayloadAttributes, PayloadId, attributes, engine::Inner,
-    execution::ParentState, metrics, recovery::Recovery, state_db::StateDb,
+    execution::ParentState, metrics, post_state::PostState, recovery::Recovery, state_db::StateDb,
 };
 
 /// Gas of the cheapest transaction: with less left, nothing more fits.
@@ -60,7 +60,7 @@ pub struct BuiltPayload {
 pub(crate) struct BuildPlan {
     pub(crate) id: PayloadId,
     pub(crate) no_tx_pool: bool,
-    parent: ParentState,
+    pub(crate) parent: ParentState,
     attributes: BlockAttributes,
     environment: BlockEnvironment,
     forced: Vec<RecoveredTx>,
@@ -146,6 +146,15 @@ impl Inner {
         plan: &BuildPlan,
         fill: Fill<'_>,
     ) -> Result<BuiltPayload, EngineError> {
+        Ok(self.build_with_state(plan, fill)?.0)
+    }
+
+    /// [`build`](Self::build) that keeps what executing the block gave.
+    pub(crate) fn build_with_state(
+        &self,
+        plan: &BuildPlan,
+        fill: Fill<'_>,
+    ) -> Result<(BuiltPayload, PostState), EngineError> {
         let began = Instant::now();
         let parent = &plan.parent;
         let db = StateDb::new(parent.hash, &parent.view, &self.state_cache, &self.code_cache);
@@ -158,10 +167,10 @@ impl Inner {
                 assembly.fill(source(context), stop, began)?;
             }
         }
-        let payload = assembly.seal(&db)?;
+        let (payload, post) = assembly.seal(&db)?;
         db.keep_reads();
         metrics::built(began.elapsed(), payload.block.gas_used);
-        Ok(payload)
+        Ok((payload, post))
     }
 }
 
@@ -275,12 +284,13 @@ impl<'a> Assembly<'a> {
     }
 
     /// Computes the roots and closes the header.
-    fn seal(self, db: &StateDb<'_>) -> Result<BuiltPayload, EngineError> {
+    fn seal(self, db: &StateDb<'_>) -> Result<(BuiltPayload, PostState), EngineError> {
         let Self { engine, plan, execution, transactions, encoded, senders, value } = self;
         let parent = &plan.parent;
         let output = execution.finish();
         let timestamp = plan.attributes.timestamp;
-        let fields = engine.post_state(parent.hash, timestamp, parent, db, output)?.fields;
+        let post = engine.post_state(parent.hash, timestamp, parent, db, output)?;
+        let fields = &post.fields;
         let commitments = BlockCommitments {
             transactions_root: ordered_trie_root_encoded(&encoded),
             receipts_root: fields.receipts_root,
@@ -297,6 +307,6 @@ impl<'a> Assembly<'a> {
         let body = BlockBody { transactions, ommers: Vec::new(), withdrawals };
         let block = SealedBlock::seal_slow(Block { header, body });
         let block = Arc::new(RecoveredBlock::new_sealed(block, senders));
-        Ok(BuiltPayload { id: plan.id, block, encoded, value })
+        Ok((BuiltPayload { id: plan.id, block, encoded, value }, post))
     }
 }

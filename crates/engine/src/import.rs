@@ -63,11 +63,11 @@ pub struct ImportTimings {
 
 /// What is written in one batch with a block.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Commit {
+pub(crate) enum Commit<'a> {
     /// The block alone; it waits beside the canonical chain for a fork choice.
     Record,
-    /// The block as the new head. Its parent is the head now.
-    Head(Heads),
+    /// The block as the new head, and the cursor of its safe head. Its parent is the head now.
+    Head(Heads, Option<&'a [u8]>),
 }
 
 /// A block that has just been written.
@@ -201,7 +201,7 @@ impl Inner {
         parent: &ParentState,
         candidate: Candidate,
         executed: Executed,
-        commit: Commit,
+        commit: Commit<'_>,
     ) -> Result<Imported, EngineError> {
         let Executed { post, senders, mut timings, began } = executed;
         let writing = Instant::now();
@@ -218,8 +218,8 @@ impl Inner {
         };
         let written = match commit {
             Commit::Record => self.store.write_record(&record),
-            Commit::Head(heads) => {
-                self.store.write_block_and_heads(&record, heads, &[heads.latest], None)
+            Commit::Head(heads, cursor) => {
+                self.store.write_block_and_heads(&record, heads, &[heads.latest], cursor)
             }
         };
         if let Err(error) = written {
@@ -252,9 +252,9 @@ fn not_now(parent: &ParentState, error: StorageError) -> Result<ImportStatus, En
 #[derive(Debug)]
 pub(crate) struct Executed {
     pub(crate) post: PostState,
-    senders: Vec<Address>,
-    timings: ImportTimings,
-    began: Instant,
+    pub(crate) senders: Vec<Address>,
+    pub(crate) timings: ImportTimings,
+    pub(crate) began: Instant,
 }
 
 impl Writer {

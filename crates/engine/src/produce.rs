@@ -1,16 +1,18 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
+use alloy_primitives::B256;
 use phala_primitives::{BlockRef, Heads, RecoveredBlock};
 use tracing::error;
 
 use crate::{
-    BuiltPayload, CanonicalBlock, ChainEvent, Engine, EngineError, ImportTimings,
+    BlockError, BuiltPayload, CanonicalBlock, ChainEvent, Engine, EngineError, ImportTimings,
     PayloadAttributes,
     build::Fill,
     candidate::Candidate,
+    consensus,
     engine::{Inner, Writer},
-    execution::Refusal,
-    import::{Commit, Imported},
+    execution::{ParentState, Refusal},
+    import::{Commit, Executed, Imported},
     metrics,
 };
 
@@ -41,6 +43,64 @@ impl Engine {
         drop(plan);
         inner.adopt(&mut writer, heads, payload)
     }
+
+    /// Imports a payload of this node as a follower would, and makes it the head: the second half of
+    /// [`produce`](Self::produce) for one that was built beside it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`produce`](Self::produce), and [`EngineError::InconsistentHeads`] if the head is no
+    /// longer the payload's parent.
+    pub fn commit_payload(&self, payload: BuiltPayload) -> Result<Produced, EngineError> {
+        let inner = &*self.inner;
+        let mut writer = inner.writer.lock();
+        let heads = *inner.heads.read();
+        inner.ensure_head(&heads, payload.block.header().parent_hash)?;
+        inner.adopt(&mut writer, heads, payload)
+    }
+
+    /// Executes the block that derived attributes become on the head `parent`, and makes it the head
+    /// and the safe head, in one write with the cursor, which `cursor` makes of the block's hash.
+    ///
+    /// The block is executed once: what attributes become is valid by what it is, and nobody else is
+    /// told of it. Its header and body are checked as at an import.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Attributes`] if the attributes cannot become a block, and
+    /// [`EngineError::InconsistentHeads`] if `parent` is not the head. Nothing has changed then.
+    pub fn extend_safe(
+        &self,
+        parent: B256,
+        attributes: &PayloadAttributes,
+        cursor: impl FnOnce(B256) -> Vec<u8>,
+    ) -> Result<Produced, EngineError> {
+        let inner = &*self.inner;
+        let mut writer = inner.writer.lock();
+        let began = Instant::now();
+        let heads = *inner.heads.read();
+        inner.ensure_head(&heads, parent)?;
+        let plan = inner.plan(parent, attributes)?;
+        let (payload, post) = inner.build_with_state(&plan, Fill::Nothing)?;
+        let (block, senders) = Arc::unwrap_or_clone(payload.block).split_sealed();
+        let candidate = Candidate::from_built(block, payload.encoded);
+        let (header, body) = (candidate.header(), candidate.body());
+        let checked = consensus::check_header(&inner.spec, header, &plan.parent.header)
+            .and_then(|()| consensus::check_body(&inner.spec, header, body));
+        if let Err(reason) = checked {
+            return Err(inner.refuse_own(&mut writer, &plan.parent, &candidate, reason));
+        }
+        let timings = ImportTimings {
+            execute: began.elapsed().saturating_sub(post.root_time),
+            root: post.root_time,
+            ..ImportTimings::default()
+        };
+        let executed = Executed { post, senders, timings, began };
+        let cursor = cursor(candidate.hash());
+        let latest = BlockRef { number: candidate.header().number, hash: candidate.hash() };
+        let heads = Heads { latest, safe: latest, ..heads };
+        inner.commit(&plan.parent, candidate, executed, heads, Some(&cursor))
+    }
 }
 
 impl Inner {
@@ -60,20 +120,54 @@ impl Inner {
             Ok(executed) => executed,
             Err(Refusal::Failed(error)) => return Err(error),
             Err(Refusal::Invalid(reason)) => {
-                error!(number = candidate.header().number, %hash, %reason, "own block refused");
-                metrics::own_block_refused();
-                self.bundles.keep(&self.spec, &state.header, &candidate, &reason);
-                // Whatever misled one of the two, the next attempt starts from the database.
-                self.state_cache.clear();
-                self.versions.lock().clear();
-                let reason = writer.refuse(hash, parent.hash, reason).reason;
-                return Err(EngineError::OwnBlockRefused { hash, reason });
+                return Err(self.refuse_own(writer, &state, &candidate, reason));
             }
         };
         let latest = BlockRef { number: candidate.header().number, hash };
         let heads = Heads { latest, ..heads };
+        self.commit(&state, candidate, executed, heads, None)
+    }
+
+    fn ensure_head(&self, heads: &Heads, parent: B256) -> Result<(), EngineError> {
+        if heads.latest.hash == parent {
+            return Ok(());
+        }
+        let (role, head) = ("parent", heads.latest.hash);
+        Err(EngineError::InconsistentHeads { role, hash: parent, head })
+    }
+
+    /// Drops a block of our own that breaks a rule, and keeps what is needed to reproduce it.
+    fn refuse_own(
+        &self,
+        writer: &mut Writer,
+        parent: &ParentState,
+        candidate: &Candidate,
+        reason: BlockError,
+    ) -> EngineError {
+        let hash = candidate.hash();
+        error!(number = candidate.header().number, %hash, %reason, "own block refused");
+        metrics::own_block_refused();
+        self.bundles.keep(&self.spec, &parent.header, candidate, &reason);
+        // Whatever misled one of the two, the next attempt starts from the database.
+        self.state_cache.clear();
+        self.versions.lock().clear();
+        let reason = writer.refuse(hash, parent.hash, reason).reason;
+        EngineError::OwnBlockRefused { hash, reason }
+    }
+
+    /// Writes an executed child of the head as the new head, and tells subscribers.
+    fn commit(
+        &self,
+        state: &ParentState,
+        candidate: Candidate,
+        executed: Executed,
+        heads: Heads,
+        cursor: Option<&[u8]>,
+    ) -> Result<Produced, EngineError> {
+        let parent = BlockRef { number: state.header.number, hash: state.hash };
+        let hash = candidate.hash();
         let Imported { record, timings } =
-            self.write(&state, candidate, executed, Commit::Head(heads))?;
+            self.write(state, candidate, executed, Commit::Head(heads, cursor))?;
         self.state_cache.move_to(hash);
         let block = Arc::clone(&record.block);
         let added = CanonicalBlock { block: record.block, receipts: record.receipts };

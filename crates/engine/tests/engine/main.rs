@@ -5,6 +5,7 @@
 mod build;
 mod driver;
 mod engine_api;
+mod extend_safe;
 mod faults;
 mod harness;
 mod header_fields;
