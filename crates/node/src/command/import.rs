@@ -117,6 +117,10 @@ impl<'a> Importer<'a> {
             let ours = self.engine.store().canonical_hash(0)?.unwrap_or_default();
             return Err(NodeError::ForeignBlocks { found: hash, ours });
         } else {
+            // Full blocks may fill what is kept beside the head before the interval is over.
+            if self.engine.store().ensure_extendable(block.header().parent_hash).is_err() {
+                self.move_head()?;
+            }
             match self.engine.import(block)? {
                 ImportStatus::Valid { .. } | ImportStatus::AlreadyKnown => {}
                 ImportStatus::Syncing { parent } => {
