@@ -1,4 +1,7 @@
-use alloy_consensus::proofs::{calculate_withdrawals_root, ordered_trie_root_with_encoder};
+use alloy_consensus::{
+    SignableTransaction, TxEip4844, TxEnvelope,
+    proofs::{calculate_withdrawals_root, ordered_trie_root_with_encoder},
+};
 use alloy_eips::{
     eip2718::{Decodable2718, Encodable2718},
     eip4895::Withdrawal,
@@ -36,19 +39,42 @@ fn transactions(
     header: &SealedHeader,
     fields: &Fields<'_>,
 ) -> Result<Vec<L1Transaction>, Unverified> {
+    let block = header.hash();
     let json = list(fields, "transactions")?;
-    let encoded =
-        json.into_iter().map(|json| encoded(header.hash(), json)).collect::<Result<Vec<_>, _>>()?;
-    let computed = ordered_trie_root_with_encoder(&encoded, |tx, out| out.extend_from_slice(tx));
-    if computed != header.transactions_root {
-        let block = header.hash();
-        return Err(Unverified::TransactionsRoot {
-            block,
-            computed,
-            header: header.transactions_root,
-        });
+    let encoded = json.iter().map(|json| encoded(block, json)).collect::<Result<Vec<_>, _>>()?;
+    let computed = root(&encoded);
+    if computed == header.transactions_root {
+        return encoded.iter().map(decode_transaction).collect();
     }
-    encoded.iter().map(decode_transaction).collect()
+    pooled_transactions(header.transactions_root, &json).ok_or(Unverified::TransactionsRoot {
+        block,
+        computed,
+        header: header.transactions_root,
+    })
+}
+
+fn root(encoded: &[Bytes]) -> B256 {
+    ordered_trie_root_with_encoder(encoded, |tx, out| out.extend_from_slice(tx))
+}
+
+/// The transactions of a block whose root was computed with the blobs in it, as anvil did until July
+/// 2026 (foundry issue 15132): it gives the blobs in the block too. The root proves the transactions as
+/// well as one without blobs does.
+fn pooled_transactions(header_root: B256, json: &[&RawValue]) -> Option<Vec<L1Transaction>> {
+    let read = |json: &&RawValue| serde_json::from_str::<TxEnvelope>(json.get()).ok();
+    let pooled: Vec<TxEnvelope> = json.iter().map(read).collect::<Option<_>>()?;
+    let encoded: Vec<Bytes> = pooled.iter().map(|tx| tx.encoded_2718().into()).collect();
+    if root(&encoded) != header_root {
+        return None;
+    }
+    let without_blobs = pooled.into_iter().zip(&encoded).map(|(pooled, encoded)| match pooled {
+        TxEnvelope::Eip4844(signed) => {
+            let (transaction, signature, _) = signed.into_parts();
+            Some(TxEip4844::from(transaction).into_signed(signature).into())
+        }
+        _ => decode_transaction(encoded).ok(),
+    });
+    without_blobs.collect()
 }
 
 /// Reads what was proved; the hash a JSON transaction brings along is nothing we computed, so

@@ -104,8 +104,7 @@ impl Endpoint {
     ) -> Result<T, Fault> {
         if !self.lacks_block_receipts.load(Ordering::Relaxed) {
             let call = Call::new("eth_getBlockReceipts", json!([header.hash()]));
-            let answer =
-                self.call(call, |json| read(&json_rpc::elements(json)?)).await;
+            let answer = self.call(call, |json| read(&json_rpc::elements(json)?)).await;
             match answer {
                 Err(fault) if fault.is_method_missing() => {
                     self.lacks_block_receipts.store(true, Ordering::Relaxed);

@@ -125,7 +125,7 @@ mod tests {
         }
         let refused = result(br#"{"error":{"code":-32601,"message":"nope"}}"#).unwrap_err();
         assert!(refused.is_method_missing());
-        for garbage in [&b""[..], b"<html>", b"{\"result\":\"0x", b"[1]", b"\xff\xfe"] {
+        for garbage in [&b""[..], b"<html>", b"{\"result\":\"0x", b"1", b"\xff\xfe"] {
             assert!(matches!(result(garbage), Err(Fault::Garbage(_))), "{garbage:?}");
         }
     }

@@ -47,3 +47,6 @@ pub use kzg::versioned_hash;
 pub use status::{EndpointStatus, L1Status};
 pub use submission::SendOutcome;
 pub use unverified::Unverified;
+
+#[cfg(test)]
+mod vectors;
