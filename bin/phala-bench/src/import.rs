@@ -176,7 +176,7 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-fn peak_memory_bytes() -> eyre::Result<u64> {
+pub(crate) fn peak_memory_bytes() -> eyre::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next()).unwrap_or("0");

@@ -2,6 +2,7 @@
 
 mod assembler;
 mod contracts;
+mod derivation;
 mod generate;
 mod import;
 mod report;
@@ -28,7 +29,7 @@ const RPC_RUN: Run = Run { kind: workload::Kind::Mix, mgas: 30 };
 /// Seconds of each read.
 const RPC_SECONDS: u64 = 5;
 
-/// Benchmarks of the execution core.
+/// Benchmarks of execution and derivation.
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
@@ -77,6 +78,12 @@ enum Task {
         #[arg(long, default_value_t = 100)]
         blocks: u64,
     },
+    /// Derives blocks from L1 data in memory and prints what it took as JSON.
+    Derive {
+        /// Folder that `generate` wrote.
+        #[arg(long)]
+        workload: PathBuf,
+    },
     /// Sends one JSON-RPC request over 64 connections and prints requests a second.
     Rpc {
         /// Address of the server.
@@ -104,6 +111,10 @@ fn main() -> eyre::Result<()> {
             Ok(())
         }
         Task::All { workload, json, blocks } => all(&workload, json.as_deref(), blocks),
+        Task::Derive { workload } => {
+            println!("{}", serde_json::to_string(&derivation::measure(&workload)?)?);
+            Ok(())
+        }
         Task::Rpc { server, seconds, bodies } => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let rate = runtime.block_on(rpc_load::requests_per_second(
@@ -128,6 +139,9 @@ fn all(workload: &Path, json: Option<&Path>, blocks: u64) -> eyre::Result<()> {
         report::import_row(&format!("{} {} Mgas", run.kind.name(), run.mgas), &report);
         reports.insert(run.file(), serde_json::to_value(&report)?);
     }
+    let derivation = derivation::measure(workload)?;
+    derivation::print(&derivation);
+    reports.insert("derivation".into(), serde_json::to_value(&derivation)?);
     let data = tempfile::tempdir()?;
     import_in_child(workload, RPC_RUN, Some(&data.path().join("db")))?;
     let rates = rpc_bench::measure(workload, data.path(), RPC_SECONDS)?;
