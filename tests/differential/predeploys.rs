@@ -5,6 +5,7 @@ mod bridges;
 mod call;
 mod fee_vaults;
 mod gas_price_oracle;
+mod genesis;
 mod l1_block;
 mod pair;
 mod small_contracts;
