@@ -65,8 +65,11 @@ fn lower_head(kv: &dyn KvStore, head_max: u64) -> Result<(), StorageError> {
     // What a move of base has begun with is finished.
     let begun = meta::applying(kv)?.map_or(0, |applying| applying.high.number);
     let number = head_max.max(base.number).max(begun);
+    let mut batch = Batch::new();
+    // A reorg that was under way would lead to where nobody may look.
+    batch.delete(Family::Meta, keys::meta::GOAL);
     if number >= heads.latest.number {
-        return Ok(());
+        return Ok(kv.write(&batch, WriteMode::Synced)?);
     }
     let to = if number == base.number {
         base
@@ -77,7 +80,6 @@ fn lower_head(kv: &dyn KvStore, head_max: u64) -> Result<(), StorageError> {
     };
     tracing::warn!(number, hash = %to.hash, from = heads.latest.number, "the head is taken back");
     let lower = unwind::clipped(heads, to);
-    let mut batch = Batch::new();
     for number in to.number + 1..=heads.latest.number {
         batch.delete(Family::Canonical, &keys::number(number));
     }
@@ -85,7 +87,6 @@ fn lower_head(kv: &dyn KvStore, head_max: u64) -> Result<(), StorageError> {
     if lower.safe != heads.safe {
         meta::drop_cursor(&mut batch);
     }
-    batch.delete(Family::Meta, keys::meta::GOAL);
     Ok(kv.write(&batch, WriteMode::Synced)?)
 }
 
