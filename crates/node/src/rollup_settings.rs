@@ -1,8 +1,13 @@
+use std::time::Duration;
+
 use phala_chainspec::ChainSpec;
-use phala_l1::{L1Client, L1Config};
+use phala_l1::{L1Client, L1Config, L1Error};
 use phala_sequencer::SequencerConfig;
 
 use crate::{NodeError, config::Settings, data_dir::DataDir, driver::DriverConfig};
+
+/// How long a start waits for L1 to say which chain it is.
+const CHAIN_CHECK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The settings in the words of the driver.
 pub(crate) fn driver_config(settings: &Settings, spec: &ChainSpec) -> DriverConfig {
@@ -37,5 +42,14 @@ pub(crate) async fn l1_client(
         chain_id: Some(spec.l1_chain_id),
         ..L1Config::default()
     };
-    Ok(L1Client::new(config)?)
+    let client = L1Client::new(config)?;
+    // An L1 that does not answer yet is waited for later; one of another chain never becomes right.
+    match tokio::time::timeout(CHAIN_CHECK_PATIENCE, client.chain_id()).await {
+        Ok(Err(error @ L1Error::WrongChain { .. })) => Err(error.into()),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "l1 does not answer yet");
+            Ok(client)
+        }
+        Ok(Ok(_)) | Err(_) => Ok(client),
+    }
 }

@@ -153,6 +153,11 @@ impl Sequencer {
         self.clear_failures();
     }
 
+    /// The block in work is given up: what it was built on may be gone.
+    pub const fn on_dropped(&mut self) {
+        self.building = None;
+    }
+
     /// The block in work cannot be made; it is tried again after a pause that grows.
     pub fn on_failed(&mut self, now_ms: u64) {
         self.building = None;

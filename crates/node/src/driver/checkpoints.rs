@@ -63,6 +63,13 @@ impl Checkpoints {
         self.limit();
     }
 
+    /// The checkpoints with a new safe head.
+    pub(crate) fn with(&self, safe: &L2BlockRef, cursor: Cursor) -> Self {
+        let mut checkpoints = self.clone();
+        checkpoints.note(safe, cursor);
+        checkpoints
+    }
+
     /// Takes back what lies above an L2 height.
     pub(crate) fn rewind(&mut self, number: u64) {
         self.list.retain(|checkpoint| checkpoint.number <= number);

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use alloy_primitives::B256;
 use metrics::{counter, gauge};
 use phala_derive::{Cursor, DerivedAttributes, Step};
-use phala_engine::{BuiltPayload, EngineError, ImportStatus};
+use phala_engine::{EngineError, ImportStatus};
 use phala_primitives::{L1BlockRef, L2BlockRef};
 use tracing::{debug, info, warn};
 
@@ -60,7 +60,10 @@ impl Driver {
             }
             Step::Attributes(derived) => {
                 self.apply(&derived)?;
-                self.failures.succeed();
+                if self.failures.failures() > 0 {
+                    self.failures.succeed();
+                    self.health.clear(Cause::DerivationFailing);
+                }
                 Ok(true)
             }
         }
@@ -68,7 +71,12 @@ impl Driver {
 
     fn give_l1(&mut self, number: u64) -> Result<bool, DriverError> {
         let Phase::Deriving(deriver) = &mut self.phase else { return Ok(false) };
-        let Some(block) = self.feed.take(number) else {
+        let taken = if number < deriver.origin().number {
+            self.feed.take_again(number)
+        } else {
+            self.feed.take_next(number)
+        };
+        let Some(block) = taken else {
             if !self.is_caught_up && self.feed.limit() > 0 && number > self.feed.limit() {
                 self.is_caught_up = true;
                 info!(
@@ -90,7 +98,11 @@ impl Driver {
         }
         deriver.push_l1(block)?;
         gauge!("phala_derive_l1_number").set(number as f64);
-        self.resets.succeed();
+        if number > self.furthest_l1 {
+            self.furthest_l1 = number;
+            self.resets.succeed();
+        }
+        self.health.clear(Cause::L1DataMissing);
         self.check_finality();
         Ok(true)
     }
@@ -105,6 +117,7 @@ impl Driver {
             && let Some(blobs) = self.blobs.answer.take()
         {
             self.blobs = BlobRequest::default();
+            self.health.clear(Cause::L1DataMissing);
             deriver.push_blobs(blobs)?;
             return Ok(true);
         }
@@ -137,8 +150,12 @@ impl Driver {
                 }
             }
         }
-        match self.build(derived) {
-            Ok(payload) => self.adopt(derived, payload),
+        let built = if self.engine.heads().latest.hash == derived.parent.hash {
+            self.extend(derived)
+        } else {
+            self.replace_unsafe(derived)
+        };
+        match built {
             Err(DriverError::Engine(EngineError::Attributes(reason))) => {
                 let number = derived.parent.number + 1;
                 counter!("phala_derive_invalid_payloads_total").increment(1);
@@ -146,7 +163,7 @@ impl Driver {
                 let Phase::Deriving(deriver) = &mut self.phase else { return Ok(()) };
                 Ok(deriver.reject()?)
             }
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
@@ -161,46 +178,51 @@ impl Driver {
         Ok(())
     }
 
-    fn build(&self, derived: &DerivedAttributes) -> Result<BuiltPayload, DriverError> {
-        let parent = derived.parent.hash;
-        match self.engine.build(parent, &derived.attributes) {
-            // The parent lies deeper than what is kept to build beside the head: go back to it.
-            Err(EngineError::StateUnavailable { number, .. }) => {
-                warn!(number, "unsafe blocks are taken back to build on the safe head");
-                self.engine.set_heads(parent, None, None)?;
-                Ok(self.engine.build(parent, &derived.attributes)?)
-            }
-            other => Ok(other?),
-        }
+    /// Executes derived attributes on the head, which is the safe head.
+    fn extend(&mut self, derived: &DerivedAttributes) -> Result<(), DriverError> {
+        let cursor = |hash| self.checkpoints.with(&derived.block_ref(hash), derived.cursor(hash));
+        let bytes = |hash| cursor(hash).to_bytes();
+        let produced = self.engine.extend_safe(derived.parent.hash, &derived.attributes, bytes)?;
+        self.adopted(derived, produced.block.hash())
     }
 
-    /// Imports a block that was built from derived attributes as any other, and makes it the head and
-    /// the safe head.
-    fn adopt(
-        &mut self,
-        derived: &DerivedAttributes,
-        payload: BuiltPayload,
-    ) -> Result<(), DriverError> {
+    /// Builds the block that derived attributes become beside unsafe blocks, and makes it the head
+    /// instead of them.
+    fn replace_unsafe(&mut self, derived: &DerivedAttributes) -> Result<(), DriverError> {
+        let parent = derived.parent.hash;
+        let payload = match self.engine.build(parent, &derived.attributes) {
+            // The parent lies deeper than what is kept to build beside the head.
+            Err(EngineError::StateUnavailable { .. }) => return self.go_back_and_extend(derived),
+            payload => payload?,
+        };
         let hash = payload.block.hash();
         match self.engine.import(payload.block.clone_sealed_block())? {
             ImportStatus::Valid { .. } | ImportStatus::AlreadyKnown => {}
-            ImportStatus::Syncing { parent } => {
-                return Err(EngineError::UnknownBlock(parent).into());
-            }
+            ImportStatus::Syncing { .. } => return self.go_back_and_extend(derived),
             ImportStatus::Invalid { reason, .. } => {
                 let reason = reason.to_string();
                 return Err(DriverError::OwnBlockRefused { hash, reason });
             }
         }
-        let block = derived.block_ref(hash);
-        let cursor = derived.cursor(hash);
-        let mut checkpoints = self.checkpoints.clone();
-        checkpoints.note(&block, cursor);
-        let bytes = checkpoints.to_bytes();
-        self.engine.set_heads_with_cursor(hash, Some(hash), None, Some(&bytes))?;
+        let cursor = self.checkpoints.with(&derived.block_ref(hash), derived.cursor(hash));
+        self.engine.set_heads_with_cursor(hash, Some(hash), None, Some(&cursor.to_bytes()))?;
+        self.adopted(derived, hash)
+    }
+
+    fn go_back_and_extend(&mut self, derived: &DerivedAttributes) -> Result<(), DriverError> {
+        let parent = derived.parent;
+        warn!(number = parent.number, "unsafe blocks are taken back to build on the safe head");
+        let cursor = self.checkpoints.to_bytes();
+        let safe = Some(parent.hash);
+        self.engine.set_heads_with_cursor(parent.hash, safe, None, Some(&cursor))?;
+        self.extend(derived)
+    }
+
+    /// The block that derived attributes became is the head and the safe head.
+    fn adopted(&mut self, derived: &DerivedAttributes, hash: B256) -> Result<(), DriverError> {
         self.safe.unwritten = 0;
         counter!("phala_derive_blocks_total", "way" => "built").increment(1);
-        self.accept(block, cursor)
+        self.accept(derived.block_ref(hash), derived.cursor(hash))
     }
 
     fn accept(&mut self, block: L2BlockRef, cursor: Cursor) -> Result<(), DriverError> {

@@ -53,6 +53,8 @@ pub(super) struct Driver {
     /// Answers to requests made before the last reset are dropped.
     pub(super) generation: u64,
     pub(super) resets: Backoff,
+    /// The newest L1 block that was ever read: getting beyond it ends a row of resets.
+    pub(super) furthest_l1: u64,
     pub(super) failures: Backoff,
 
     pub(super) safe: SafeHead,
@@ -186,7 +188,7 @@ impl Driver {
                 self.write_safe_head_or_retry();
                 return false;
             }
-            Event::L1Heads(heads) => self.on_l1_heads(heads),
+            Event::L1Heads(heads) => self.on_l1_heads(*heads),
             Event::L1Block { feed, generation, block } => {
                 self.on_l1_block(feed, generation, *block)
             }
@@ -203,7 +205,7 @@ impl Driver {
             }
             Event::Finality { generation, checkpoint, l1_finalized, found } => {
                 if generation == self.generation {
-                    self.on_finality(checkpoint, l1_finalized, found);
+                    self.on_finality(&checkpoint, l1_finalized, found);
                 }
             }
         }

@@ -1,7 +1,7 @@
 use alloy_eips::eip4844::Blob;
 use alloy_primitives::B256;
 use phala_derive::L1Block;
-use phala_primitives::{BlockRef, L1BlockRef};
+use phala_primitives::L1BlockRef;
 
 use super::{DriverError, checkpoints::Checkpoint, sync_start::StartPlan};
 
@@ -13,7 +13,7 @@ pub(crate) const EVENTS_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) enum Event {
     /// L1 was asked for its heads.
-    L1Heads(L1Heads),
+    L1Heads(Box<L1Heads>),
     /// An L1 block was read.
     L1Block { feed: FeedId, generation: u64, block: Box<L1Block> },
     /// Blobs were read.
@@ -21,7 +21,7 @@ pub(crate) enum Event {
     /// A start was found, or there is none.
     SyncStart { generation: u64, result: Box<Result<StartPlan, DriverError>> },
     /// A checkpoint was compared with L1.
-    Finality { generation: u64, checkpoint: Checkpoint, l1_finalized: BlockRef, found: B256 },
+    Finality { generation: u64, checkpoint: Box<Checkpoint>, l1_finalized: u64, found: B256 },
     /// The node stops.
     Stop,
 }

@@ -1,7 +1,6 @@
 use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
-use phala_primitives::BlockRef;
 use tracing::{info, warn};
 
 use super::{
@@ -16,8 +15,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 impl Driver {
     /// Looks whether something more is final, and compares it with L1 before it counts.
     pub(super) fn check_finality(&mut self) {
-        let l1_finalized = self.l1_heads.finalized.id();
-        let Some(checkpoint) = self.checkpoints.final_at(l1_finalized.number).copied() else {
+        let l1_finalized = self.l1_heads.finalized.number;
+        let Some(checkpoint) = self.checkpoints.final_at(l1_finalized).copied() else {
             return;
         };
         let is_recent = self.finality.last.is_some_and(|last| last.elapsed() < CHECK_INTERVAL);
@@ -30,6 +29,7 @@ impl Driver {
         let task = self.runtime.spawn(async move {
             let number = checkpoint.l1().number;
             let found = l1.persist("block", number, || l1.block_ref_at(number)).await.hash;
+            let checkpoint = Box::new(checkpoint);
             let event = Event::Finality { generation, checkpoint, l1_finalized, found };
             let _ = events.send(event).await;
         });
@@ -38,14 +38,9 @@ impl Driver {
 
     /// The L1 block of a checkpoint is below the finalized one; if it is on L1, so is the checkpoint
     /// final.
-    pub(super) fn on_finality(
-        &mut self,
-        checkpoint: Checkpoint,
-        l1_finalized: BlockRef,
-        found: B256,
-    ) {
+    pub(super) fn on_finality(&mut self, checkpoint: &Checkpoint, l1_finalized: u64, found: B256) {
         self.finality.task = None;
-        let Checkpoint { number, .. } = checkpoint;
+        let number = checkpoint.number;
         if found != checkpoint.l1().hash {
             warn!(number, l1 = checkpoint.l1().number, "the l1 block of a safe head is gone");
             self.reset("l1 reorg");
@@ -53,10 +48,10 @@ impl Driver {
         }
         self.write_safe_head_or_retry();
         let latest = self.engine.heads().latest.hash;
-        self.checkpoints.finalize(l1_finalized.number);
+        self.checkpoints.finalize(l1_finalized);
         let (hash, cursor) = (checkpoint.l2().hash, self.checkpoints.to_bytes());
         match self.engine.set_heads_with_cursor(latest, None, Some(hash), Some(&cursor)) {
-            Ok(_) => info!(number, %hash, l1 = l1_finalized.number, "finalized"),
+            Ok(_) => info!(number, %hash, l1 = l1_finalized, "finalized"),
             Err(error) => warn!(number, %error, "finalized head could not be moved"),
         }
     }

@@ -91,6 +91,7 @@ impl DriverHandle {
             phase: Phase::Starting { search: None },
             generation: 0,
             resets: Backoff::default(),
+            furthest_l1: 0,
             failures: Backoff::default(),
             safe: SafeHead::default(),
             checkpoints: Checkpoints::default(),

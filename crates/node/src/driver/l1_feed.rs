@@ -76,10 +76,21 @@ impl L1Feed {
         self.ready.clear();
     }
 
-    /// Takes a block out if it is there; if not, sees to it that it comes, and those after it.
-    pub(crate) fn take(&mut self, number: u64) -> Option<L1Block> {
+    /// Takes a block out if it is there; if not, sees to it that it comes, and those after it. What
+    /// lies below is not needed any more.
+    pub(crate) fn take_next(&mut self, number: u64) -> Option<L1Block> {
+        self.forget_below(number);
         let block = self.ready.remove(&number);
         self.fetch(if block.is_some() { number + 1 } else { number });
+        block
+    }
+
+    /// Takes a block out that was taken before, and is needed once more.
+    pub(crate) fn take_again(&mut self, number: u64) -> Option<L1Block> {
+        let block = self.ready.remove(&number);
+        if block.is_none() && !self.requested.contains_key(&number) {
+            self.request(number);
+        }
         block
     }
 

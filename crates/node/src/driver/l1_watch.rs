@@ -48,7 +48,7 @@ impl L1Watch {
                     heads.safe = reader.safe().await.ok();
                     heads.finalized = reader.finalized().await.ok();
                 }
-                if events.send(Event::L1Heads(heads)).await.is_err() {
+                if events.send(Event::L1Heads(Box::new(heads))).await.is_err() {
                     return;
                 }
             }

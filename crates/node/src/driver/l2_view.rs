@@ -72,7 +72,7 @@ impl L2View {
     }
 
     /// A block of the safe chain as derivation compares it with a batch.
-    pub(crate) fn safe_block(&mut self, number: u64) -> Result<SafeBlock, DriverError> {
+    pub(crate) fn safe_block(&self, number: u64) -> Result<SafeBlock, DriverError> {
         let hash = self.store.canonical_hash(number)?;
         let hash = hash.ok_or(DriverError::MissingBlock(B256::ZERO))?;
         let block = self.block(hash)?;

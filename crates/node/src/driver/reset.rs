@@ -1,4 +1,7 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use phala_derive::Deriver;
 use tracing::{info, warn};
@@ -101,7 +104,7 @@ impl Driver {
         self.safe.block = point.safe;
         self.safe.unwritten = 0;
         self.checkpoints = checkpoints;
-        let deriver = Deriver::new(self.l2.spec().clone(), point)?;
+        let deriver = Deriver::new(Arc::clone(self.l2.spec()), point)?;
         self.phase = Phase::Deriving(Box::new(deriver));
         self.failures.succeed();
         self.health.clear(Cause::DerivationHalted);

@@ -1,9 +1,12 @@
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use metrics::{counter, gauge, histogram};
 use phala_chainspec::SystemConfig;
 use phala_derive::{L1Header, L1Log, next_attributes};
-use phala_engine::{ImportStatus, PayloadId, Severity};
+use phala_engine::{PayloadId, Severity};
 use phala_primitives::L2BlockRef;
 use phala_sequencer::{
     Action, ChainView, L1OriginChoice, L1OriginView, NextL1, OriginRules, Pause, Sequencer,
@@ -65,6 +68,7 @@ impl Sequencing {
         self.current = None;
         self.building = None;
         self.awaited = None;
+        self.sequencer.on_dropped();
     }
 
     const fn rules(&self) -> OriginRules {
@@ -244,18 +248,7 @@ impl Driver {
         if payload.block.header().parent_hash != parent.hash {
             return Err(DriverError::PayloadGone);
         }
-        let hash = payload.block.hash();
-        match self.engine.import(payload.block.clone_sealed_block())? {
-            ImportStatus::Valid { .. } | ImportStatus::AlreadyKnown => {}
-            ImportStatus::Syncing { parent } => {
-                return Err(phala_engine::EngineError::UnknownBlock(parent).into());
-            }
-            ImportStatus::Invalid { reason, .. } => {
-                let reason = reason.to_string();
-                return Err(DriverError::OwnBlockRefused { hash, reason });
-            }
-        }
-        self.engine.set_heads(hash, None, None)?;
+        self.engine.commit_payload(Arc::unwrap_or_clone(payload))?;
         let Some(sequencing) = &mut self.sequencing else { return Ok(()) };
         let failures = sequencing.sequencer.failures();
         sequencing.sequencer.on_sealed();

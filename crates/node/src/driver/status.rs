@@ -104,6 +104,10 @@ impl Driver {
     /// `eth_syncing`, health, and a line now and then while the end of L1 is not reached.
     fn note_progress(&mut self, status: &SyncStatus) {
         gauge!("phala_l1_head_number").set(status.head_l1.number as f64);
+        // A reset takes a moment; the node is not behind because of it.
+        if self.is_caught_up && !matches!(self.phase, Phase::Deriving(_)) {
+            return;
+        }
         let read = status.current_l1.number;
         let left = status.head_l1.number.saturating_sub(self.l1_confs).saturating_sub(read);
         let is_behind = !self.is_caught_up || left > BEHIND_MIN;

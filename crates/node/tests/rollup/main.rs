@@ -1,6 +1,6 @@
 //! The driver against a real L1: anvil. Sequencing, derivation, finality, reorgs and restarts.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)] // Tests: a panic is the failure.
 
 mod anvil;
 mod batches;
