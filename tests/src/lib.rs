@@ -13,6 +13,7 @@ pub mod asm;
 mod predeploys;
 mod random_chain;
 mod random_code;
+pub mod rollup;
 mod seed;
 mod soak;
 mod temp_engine;
