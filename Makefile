@@ -33,6 +33,7 @@ devnet: build ## Run a whole rollup: L1, contracts, sequencer, batcher, follower
 
 .PHONY: test
 test: setup test-contracts ## Run all tests
+	cargo build $(CARGO_FLAGS) --bins
 	cargo test $(CARGO_FLAGS) --no-fail-fast
 
 .PHONY: test-contracts
