@@ -140,3 +140,46 @@ fn decode_block(hash: B256, mut stored: &[u8]) -> Option<L1Block> {
         transactions.iter().map(decode_transaction).collect::<Result<_, _>>().ok()?;
     Some(L1Block::new(SealedHeader::new(header, hash), transactions, receipts))
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_consensus::{SignableTransaction, TxEip1559, TxType};
+    use alloy_primitives::{Address, Log, Signature};
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    fn block() -> L1Block {
+        let header = SealedHeader::seal_slow(Header { number: 3, ..Header::default() });
+        let transaction = TxEip1559 { nonce: 7, ..TxEip1559::default() };
+        let signed = transaction.into_signed(Signature::test_signature()).into();
+        let log = Log::new(Address::ZERO, vec![B256::ZERO], Bytes::from_static(b"data")).unwrap();
+        let (tx_type, logs) = (TxType::Eip1559, vec![log]);
+        let receipt = L1Receipt { tx_type, success: true, cumulative_gas_used: 21_000, logs };
+        L1Block::new(header, vec![signed], vec![receipt])
+    }
+
+    #[test]
+    fn stored_block_comes_back_and_changed_ones_do_no_harm() {
+        let block = block();
+        let stored = encode_block(&block);
+        let back = decode_block(block.hash(), &stored).unwrap();
+        assert_eq!((back.header(), back.receipts()), (block.header(), block.receipts()));
+        assert_eq!(encode_block(&back), stored);
+        assert!(decode_block(B256::ZERO, &stored).is_none(), "another hash");
+        let seed = std::env::var("PHALA_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+        println!("PHALA_SEED={seed}");
+        let mut rng = StdRng::seed_from_u64(seed);
+        for _ in 0..20_000 {
+            let mut changed = stored.clone();
+            for _ in 0..rng.random_range(1..4) {
+                let at = rng.random_range(0..changed.len());
+                changed[at] = rng.random();
+            }
+            changed.truncate(rng.random_range(0..=changed.len() * 2));
+            if let Some(block) = decode_block(block.hash(), &changed) {
+                assert_eq!(block.header(), back.header());
+            }
+        }
+    }
+}

@@ -146,4 +146,22 @@ mod tests {
             assert!(batch_results(wrong, 2).is_err());
         }
     }
+
+    #[test]
+    fn changed_answers_do_not_panic() {
+        use rand::{Rng, SeedableRng, rngs::StdRng};
+        let seed = std::env::var("PHALA_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+        println!("PHALA_SEED={seed}");
+        let mut rng = StdRng::seed_from_u64(seed);
+        let answer = br#"[{"jsonrpc":"2.0","id":1,"result":{"a":[1,"0x2"]}},{"id":0,"error":{"code":-32000,"message":"m","data":"0x"}}]"#;
+        for _ in 0..20_000 {
+            let mut changed = answer.to_vec();
+            for _ in 0..rng.random_range(1..6) {
+                let at = rng.random_range(0..changed.len());
+                changed[at] = rng.random();
+            }
+            changed.truncate(rng.random_range(0..=changed.len() * 2));
+            let (_, _) = (result(&changed).is_ok(), batch_results(&changed, 2).is_ok());
+        }
+    }
 }

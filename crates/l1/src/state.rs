@@ -137,19 +137,19 @@ impl L1Client {
         read: impl Fn(&RawValue) -> Result<Option<T>, Fault>,
     ) -> Result<Option<T>, L1Error> {
         let request = Request::new(call.method).at_height(self.inner.heads.number());
-        let mut answered = false;
+        let (mut answered, mut faults) = (false, Vec::new());
         for endpoint in self.inner.execution.candidates(request.height) {
             match judge(&endpoint, request, endpoint.call(call.clone(), &read).await) {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) | Err(Fault::Null) => answered = true,
                 Err(Fault::Stop(error)) => return Err(*error),
-                Err(_) => {}
+                Err(fault) => faults.push((endpoint, fault)),
             }
         }
         if answered {
             return Ok(None);
         }
-        Err(self.inner.execution.failure(request, Vec::new()))
+        Err(self.inner.execution.failure(request, faults))
     }
 }
 

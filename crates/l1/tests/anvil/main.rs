@@ -1,4 +1,5 @@
 //! Against a real anvil, which `make setup` installs.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod process;
 mod signed;

@@ -36,8 +36,10 @@ impl TestChain {
     pub(crate) fn with_salt(blocks: u64, salt: u8) -> Arc<Self> {
         let mut chain = Self { blocks: Vec::new() };
         for number in 0..blocks {
-            let parent =
-                chain.blocks.last().map_or(B256::repeat_byte(salt), |block| block.header.hash());
+            let parent = chain
+                .blocks
+                .last()
+                .map_or_else(|| B256::repeat_byte(salt), |block| block.header.hash());
             chain.blocks.push(TestBlock::new(number, parent, salt));
         }
         Arc::new(chain)
@@ -159,7 +161,7 @@ fn transactions(nonce: u64) -> Vec<L1Transaction> {
     vec![
         signed(TxLegacy { nonce, to: TxKind::Create, input: input.clone(), ..TxLegacy::default() }),
         signed(TxEip2930 { nonce, to: call, input: input.clone(), ..TxEip2930::default() }),
-        signed(TxEip1559 { nonce, to: call, input: input.clone(), ..TxEip1559::default() }),
+        signed(TxEip1559 { nonce, to: call, input, ..TxEip1559::default() }),
         signed(TxEip4844 {
             nonce,
             to,

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256};
@@ -10,6 +10,8 @@ use crate::{
     client, honest, lying,
     server::{Reply, Server},
 };
+
+type Lie = Box<dyn Fn() -> Reply + Send + Sync>;
 
 #[tokio::test]
 async fn every_type_of_transaction_and_receipt_is_proved() {
@@ -66,7 +68,7 @@ async fn lies_are_the_endpoints_failure_and_the_next_is_asked() {
     let mut future = body(&chain, 2);
     future["gasLimit"] = json!("0x1");
     future["futureRoot"] = json!(B256::ZERO);
-    let lies: Vec<(&str, Box<dyn Fn() -> Reply + Send + Sync>)> = vec![
+    let lies: Vec<(&str, Lie)> = vec![
         ("null", Box::new(|| Reply::Result(Value::Null))),
         ("text", Box::new(|| Reply::Result(json!("block")))),
         ("html", Box::new(|| Reply::Body(b"<html>busy</html>".to_vec()))),
@@ -268,4 +270,28 @@ async fn transaction_reaches_all_endpoints_and_a_bogus_answer_is_no_acceptance()
     let nobody = client(&[&bogus, &stalling], |_| {});
     assert!(nobody.send_raw_transaction(&raw).await.unwrap_err().is_transient());
     assert_eq!(all.nonce_pending(Address::ZERO).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn endpoint_that_keeps_failing_loses_its_preference() {
+    let chain = TestChain::new(3);
+    let failing = lying(&chain, "eth_getBlockByNumber", || Reply::Status(500, None)).await;
+    let good = honest(&chain).await;
+    let both = client(&[&failing, &good], |_| {});
+    let mut health = 100;
+    while health >= 75 {
+        // Beyond the rest of the failing one, which grows.
+        let before = failing.count("eth_getBlockByNumber");
+        while failing.count("eth_getBlockByNumber") == before {
+            assert_eq!(both.header_by_number(1).await.unwrap().number, 1);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        health = both.status().execution[0].health_percent;
+    }
+    while both.status().execution[0].is_resting {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let before = failing.asked().len();
+    both.header_by_number(1).await.unwrap();
+    assert_eq!(failing.asked().len(), before, "the healthier is asked first");
 }

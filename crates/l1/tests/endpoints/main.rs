@@ -1,4 +1,5 @@
 //! Against servers that lie, stall and fail by script.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod beacon;
 mod chain;
