@@ -202,12 +202,9 @@ fn messages_from_l1_are_relayed() {
         assert_eq!(outcome.success, succeeds, "{what}");
     }
     let bob = address!("0x0000000000000000000000000000000000000b0b");
-    for data in [call("failedMessages(bytes32)"), call("successfulMessages(bytes32)")] {
-        pair.send(SOMEBODY, messenger, U256::ZERO, data);
-    }
     let direct = pair.send(SOMEBODY, L2_STANDARD_BRIDGE, FIVE, finalize);
     assert!(!direct.success);
-    assert_eq!(pair.send(bob, SOMEBODY, FIVE, Bytes::new()).success, true, "bob has the ether");
+    assert!(pair.send(bob, SOMEBODY, FIVE, Bytes::new()).success, "bob has the ether");
 }
 
 #[test]

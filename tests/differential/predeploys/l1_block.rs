@@ -1,5 +1,8 @@
 use alloy_primitives::{B256, Bytes, U256};
-use phala_chainspec::addresses::{L1_BLOCK, PROXY_ADMIN, implementation};
+use phala_chainspec::{
+    Fork, L1Attributes,
+    addresses::{L1_BLOCK, PROXY_ADMIN, implementation},
+};
 use phala_tests::seeded_rng;
 use rand::{Rng as _, RngCore as _, rngs::StdRng};
 
@@ -88,6 +91,56 @@ fn l1_block_stores_the_attributes_of_every_fork() {
     for slot in 0..10 {
         let slot = U256::from(slot);
         assert_eq!(pair.own.storage(L1_BLOCK, slot), pair.published.storage(L1_BLOCK, slot));
+    }
+}
+
+#[test]
+fn l1_block_reads_what_the_node_writes() {
+    let Some(mut pair) = Pair::new() else { return };
+    let rng = &mut seeded_rng("l1_block_reads_what_the_node_writes");
+    for fork in Fork::ALL {
+        let packed = fork >= Fork::Ecotone;
+        let operator = fork >= Fork::Isthmus;
+        let attributes = L1Attributes {
+            number: rng.random(),
+            timestamp: rng.random(),
+            base_fee: U256::from(rng.random::<u128>()),
+            blob_base_fee: U256::from(rng.random::<u128>()),
+            hash: B256::repeat_byte(rng.random()),
+            sequence_number: rng.random(),
+            batcher_hash: OWNER.into_word(),
+            base_fee_scalar: rng.random(),
+            blob_base_fee_scalar: rng.random(),
+            operator_fee_scalar: rng.random(),
+            operator_fee_constant: rng.random(),
+            da_footprint_gas_scalar: rng.random(),
+            l1_fee_overhead: U256::from(rng.random::<u64>()),
+            l1_fee_scalar: U256::from(rng.random::<u64>()),
+        };
+        assert!(pair.send(DEPOSITOR, L1_BLOCK, U256::ZERO, attributes.encode(fork)).success);
+        for (view, value, written) in [
+            ("number()", U256::from(attributes.number), true),
+            ("timestamp()", U256::from(attributes.timestamp), true),
+            ("basefee()", attributes.base_fee, true),
+            ("hash()", attributes.hash.into(), true),
+            ("sequenceNumber()", U256::from(attributes.sequence_number), true),
+            ("batcherHash()", attributes.batcher_hash.into(), true),
+            ("l1FeeOverhead()", attributes.l1_fee_overhead, !packed),
+            ("l1FeeScalar()", attributes.l1_fee_scalar, !packed),
+            ("blobBaseFee()", attributes.blob_base_fee, packed),
+            ("baseFeeScalar()", U256::from(attributes.base_fee_scalar), packed),
+            ("blobBaseFeeScalar()", U256::from(attributes.blob_base_fee_scalar), packed),
+            ("operatorFeeScalar()", U256::from(attributes.operator_fee_scalar), operator),
+            ("operatorFeeConstant()", U256::from(attributes.operator_fee_constant), operator),
+            (
+                "daFootprintGasScalar()",
+                U256::from(attributes.da_footprint_gas_scalar),
+                fork >= Fork::Jovian,
+            ),
+        ] {
+            let found = pair.view(L1_BLOCK, call(view)).word();
+            assert!(!written || found == value, "{fork} {view}: {found}, wrote {value}");
+        }
     }
 }
 
