@@ -74,7 +74,7 @@ impl Builder<'_> {
             deposits = user_deposits(rollup, origin, logs)?;
             0
         } else {
-            parent.sequence_number.checked_add(1).ok_or(end_of_time.clone())?
+            parent.sequence_number.checked_add(1).ok_or_else(|| end_of_time.clone())?
         };
         let timestamp = parent
             .timestamp

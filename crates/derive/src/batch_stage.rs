@@ -172,7 +172,7 @@ impl BatchStage {
     }
 
     /// Reads on without judging: L1 up to the safe head's origin can only hold what is safe already.
-    fn drain(&mut self, pipeline: &mut Pipeline) -> Next {
+    fn drain(&self, pipeline: &mut Pipeline) -> Next {
         if self.pending.is_some() || self.span.is_some() {
             return Next::NeedOrigin;
         }

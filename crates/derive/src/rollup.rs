@@ -23,23 +23,29 @@ pub(crate) struct Rollup {
 
 impl Rollup {
     pub(crate) fn new(spec: &ChainSpec) -> Result<Self, DeriveError> {
-        let missing = DeriveError::Configuration;
-        let params = spec.rollup.as_ref().ok_or(missing("it has no rollup parameters"))?;
-        let anchor = params.l1_anchor.ok_or(missing("rollup.l1_anchor is not set"))?;
-        let contracts = params.l1_contracts.ok_or(missing("rollup.l1_contracts is not set"))?;
+        let refuse = DeriveError::Configuration;
+        let params = spec
+            .rollup
+            .as_ref()
+            .ok_or(DeriveError::Configuration("it has no rollup parameters"))?;
+        let anchor =
+            params.l1_anchor.ok_or(DeriveError::Configuration("rollup.l1_anchor is not set"))?;
+        let contracts = params
+            .l1_contracts
+            .ok_or(DeriveError::Configuration("rollup.l1_contracts is not set"))?;
         let config = params.system_config.as_ref();
         let genesis_time = spec.genesis.timestamp;
         if spec.block_time_secs == 0 {
-            return Err(missing("block_time_secs is 0"));
+            return Err(refuse("block_time_secs is 0"));
         }
         for fork in Fork::ALL {
             let is_known = spec.is_fork_active(fork, genesis_time);
             if fork <= Fork::Holocene && !is_known {
-                return Err(missing("a fork up to Holocene is not active from genesis"));
+                return Err(refuse("a fork up to Holocene is not active from genesis"));
             }
             // The chain's own fork brings precompiles, which need no transaction.
             if !is_known && fork != Fork::Attestation && spec.forks.time(fork).is_some() {
-                return Err(missing("a fork after genesis would need upgrade transactions"));
+                return Err(refuse("a fork after genesis would need upgrade transactions"));
             }
         }
         Ok(Self {
@@ -51,7 +57,9 @@ impl Rollup {
             l1_anchor: BlockRef { number: anchor.number, hash: anchor.hash },
             deposit_contract: contracts.deposit_contract,
             system_config_contract: contracts.system_config,
-            genesis_config: config.cloned().ok_or(missing("rollup.system_config is not set"))?,
+            genesis_config: config
+                .cloned()
+                .ok_or(DeriveError::Configuration("rollup.system_config is not set"))?,
         })
     }
 }

@@ -133,3 +133,9 @@ fn starts_only_where_it_can() {
     assert!(matches!(error, DeriveError::Configuration(_)), "{error}");
     assert_eq!(error.severity(), Severity::Operator);
 }
+
+#[test]
+fn a_thread_of_its_own_can_own_it() {
+    const fn is_send<T: Send + 'static>() {}
+    is_send::<Deriver>();
+}

@@ -34,18 +34,18 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub(crate) fn new(spec: Arc<ChainSpec>, l1: &L1) -> Self {
-        let genesis = L2Block::genesis(&spec);
+    pub(crate) fn new(spec: &Arc<ChainSpec>, l1: &L1) -> Self {
+        let genesis = L2Block::genesis(spec);
         let chain = vec![Derived { block: genesis, attributes: None, cursor: None }];
         Self::with_chain(spec, l1, chain)
     }
 
     /// Starts after the last of these blocks, with what was stored with it.
-    pub(crate) fn with_chain(spec: Arc<ChainSpec>, l1: &L1, chain: Vec<Derived>) -> Self {
-        let start = safe_point(&spec, l1, &chain);
+    pub(crate) fn with_chain(spec: &Arc<ChainSpec>, l1: &L1, chain: Vec<Derived>) -> Self {
+        let start = safe_point(spec, l1, &chain);
         Self {
-            deriver: Deriver::new(Arc::clone(&spec), start).unwrap(),
-            spec,
+            deriver: Deriver::new(Arc::clone(spec), start).unwrap(),
+            spec: Arc::clone(spec),
             chain,
             poison: Vec::new(),
             asked_again: Vec::new(),

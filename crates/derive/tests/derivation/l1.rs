@@ -63,10 +63,9 @@ impl L1 {
         for (index, log) in logs.iter_mut().enumerate() {
             log.log_index = 3 * index as u64 + 1;
         }
-        let mut index = 2;
-        for blob in inbox.iter_mut().flat_map(|tx| &mut tx.blobs) {
+        // Two blobs of others come first.
+        for (index, blob) in (2..).zip(inbox.iter_mut().flat_map(|tx| &mut tx.blobs)) {
             blob.index = index;
-            index += 1;
         }
         self.blocks.push(L1Block { header, logs, inbox });
         header.block_ref()

@@ -1,5 +1,5 @@
 //! Derivation of a simulated chain: its L1, its sequencer and its batcher are next door.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod batcher;
 mod follower;

@@ -83,8 +83,7 @@ fn a_start_on_a_chain_that_is_gone_is_noticed() {
     for number in [origin, derived_from, first + 1] {
         let mut other = World::new(1);
         grow_and_post(&mut other, 6);
-        let mut restarted =
-            Follower::with_chain(follower.spec.clone(), &other.l1, follower.chain.clone());
+        let mut restarted = Follower::with_chain(&follower.spec, &other.l1, follower.chain.clone());
         other.l1.reorg(number);
         other.l1.mine_empty(30);
         let error = restarted.run(&other.l1).unwrap_err();

@@ -18,15 +18,29 @@ use crate::{
 fn adversarial(seed: u64) -> (World, Vec<Bytes>) {
     let mut world = World::new(seed);
     let poison = transaction(&mut world.rng, world.spec.chain_id);
-    let rounds = world.rng.random_range(10..40);
+    let rounds = world.rng.random_range(10..50);
+    let busy_percent = world.rng.random_range(10..100);
+    // Transactions that are mined late, and when.
+    let mut late: Vec<(u64, InboxTransaction)> = Vec::new();
     for _ in 0..rounds {
-        if chance(&mut world.rng, 25) {
+        if chance(&mut world.rng, 20) {
             // A sequencer that follows what is derived.
             let chain = Follower { poison: vec![poison.clone()], ..world.follower() };
             resync(&mut world, chain);
         }
-        let inbox = (0..world.rng.random_range(0..4)).map(|_| message(&mut world, &poison));
-        let inbox: Vec<InboxTransaction> = inbox.collect();
+        let mut inbox = Vec::new();
+        for _ in 0..3 {
+            if !chance(&mut world.rng, busy_percent) {
+                continue;
+            }
+            let (now, rest) = message(&mut world, &poison);
+            inbox.push(now);
+            if let Some(rest) = rest {
+                late.push((world.l1.tip().number + world.rng.random_range(1..60), rest));
+            }
+        }
+        let number = world.l1.tip().number;
+        inbox.extend(late.extract_if(.., |(due, _)| *due <= number).map(|(_, tx)| tx));
         let mut logs = Vec::new();
         if chance(&mut world.rng, 30) {
             logs.push(deposit(Address::from(world.rng.random::<[u8; 20]>()), 1, b""));
@@ -42,7 +56,7 @@ fn adversarial(seed: u64) -> (World, Vec<Bytes>) {
         if chance(&mut world.rng, 90) {
             world.sequencer.catch_up(&world.l1, &mut world.rng);
         }
-        if chance(&mut world.rng, 5) {
+        if chance(&mut world.rng, 10) {
             let blocks = world.rng.random_range(1..90);
             world.l1.mine_empty(blocks);
         }
@@ -57,7 +71,8 @@ fn resync(world: &mut World, mut follower: Follower) {
     world.sequencer.catch_up(&world.l1, &mut world.rng);
 }
 
-fn message(world: &mut World, poison: &Bytes) -> InboxTransaction {
+/// Something for the inbox, and perhaps the rest of its frames for later.
+fn message(world: &mut World, poison: &Bytes) -> (InboxTransaction, Option<InboxTransaction>) {
     world.batcher.batch_type =
         *[BatchType::Singular, BatchType::Span].choose(&mut world.rng).unwrap();
     world.batcher.compression = Compression::Zlib;
@@ -69,7 +84,7 @@ fn message(world: &mut World, poison: &Bytes) -> InboxTransaction {
     let from = if chance(rng, 60) { world.posted + 1 } else { near.max(1) };
     let to = (from + rng.random_range(1..30)).min(head + 1);
     if from >= to {
-        return InboxTransaction::default();
+        return Default::default();
     }
     if from == world.posted + 1 {
         world.posted = to - 1;
@@ -91,6 +106,10 @@ fn message(world: &mut World, poison: &Bytes) -> InboxTransaction {
         let at = rng.random_range(1..frames.len());
         frames.swap(at - 1, at);
     }
+    let at = if chance(rng, 30) { rng.random_range(0..=frames.len()) } else { frames.len() };
+    let rest = frames.split_off(at);
+    let rest = (!rest.is_empty()).then(|| world.batcher.calldata(&rest));
+    let rng = &mut world.rng;
     let mut tx = if frames.is_empty() || chance(rng, 50) {
         world.batcher.calldata(&frames)
     } else {
@@ -102,7 +121,7 @@ fn message(world: &mut World, poison: &Bytes) -> InboxTransaction {
         input[at] ^= 1 << world.rng.random_range(0..8);
         tx.input = input.into();
     }
-    tx
+    (tx, rest)
 }
 
 fn spoil(world: &mut World, blocks: &mut [BatchBlock], poison: &Bytes) {
@@ -129,12 +148,12 @@ fn a_restart_after_any_block_gives_the_same_attributes() {
         lengths.push(whole.chain.len());
         let attributes = whole.chain.iter().filter_map(|derived| derived.attributes.as_ref());
         replaced += attributes.filter(|attributes| attributes.deposits_only).count();
-        let stride = whole.chain.len() / 25 + 1;
+        let stride = whole.chain.len() / 12 + 1;
         for number in (0..whole.chain.len()).step_by(stride) {
             let chain = whole.chain[..=number].to_vec();
             let mut restarted = Follower {
                 poison: poison.clone(),
-                ..Follower::with_chain(world.spec.clone(), &world.l1, chain)
+                ..Follower::with_chain(&world.spec, &world.l1, chain)
             };
             restarted.run(&world.l1).unwrap();
             assert_eq!(restarted.chain.len(), whole.chain.len(), "from block {number}");
@@ -165,5 +184,57 @@ fn many_restarts_on_the_way_change_nothing() {
         }
         restless.run(&world.l1).unwrap();
         assert_eq!(restless.chain, whole.chain);
+    }
+}
+
+#[test]
+fn a_channel_as_long_as_its_timeout_is_found_again() {
+    let mut world = World::new(1);
+    world.batcher.frame_data_max = 1000;
+    // Hashes of L1 blocks follow from their heights: blocks are posted before their origin is mined.
+    let l1 = world.l1.clone();
+    world.grow(48);
+    let blocks = world.unposted();
+    world.l1 = l1;
+    let frames = world.batcher.frames(&blocks);
+    let (first, rest) = frames.split_first().unwrap();
+    let tx = world.batcher.calldata(std::slice::from_ref(first));
+    let opened = world.l1.mine(vec![tx]).number;
+    world.l1.mine_empty(49);
+    let tx = world.batcher.calldata(rest);
+    let closed = world.l1.mine(vec![tx]).number;
+    assert_eq!(closed, opened + 50);
+    world.l1.mine_empty(3);
+    let whole = world.followed();
+    assert_eq!(whole.number(), world.posted);
+    for number in [1, 200, world.posted - 1, world.posted] {
+        let mut restarted = world.follower();
+        restarted.run_to(&world.l1, number).unwrap();
+        restarted.restart(&world.l1, number);
+        assert!(restarted.deriver.origin().number <= opened);
+        restarted.run(&world.l1).unwrap();
+        assert_eq!(restarted.chain, whole.chain);
+    }
+}
+
+#[test]
+fn an_honest_chain_comes_out_the_same_without_a_cursor() {
+    let mut world = World::new(2);
+    for round in 0..20 {
+        world.batcher.batch_type = [BatchType::Span, BatchType::Singular][round % 2];
+        world.grow(1 + round as u64 % 5);
+        let tx = world.post();
+        world.l1.mine(vec![tx]);
+        world.sequencer.catch_up(&world.l1, &mut world.rng);
+    }
+    let whole = world.followed();
+    assert_eq!(whole.number(), world.posted);
+    for number in (0..whole.chain.len()).step_by(17) {
+        let mut chain = whole.chain[..=number].to_vec();
+        chain[number].cursor = None;
+        let mut restarted = Follower::with_chain(&world.spec, &world.l1, chain);
+        restarted.run(&world.l1).unwrap();
+        restarted.assert_follows(&world.sequencer.chain);
+        assert_eq!(restarted.number(), world.posted, "from block {number}");
     }
 }

@@ -79,7 +79,7 @@ impl World {
     }
 
     pub(crate) fn follower(&self) -> Follower {
-        Follower::new(Arc::clone(&self.spec), &self.l1)
+        Follower::new(&self.spec, &self.l1)
     }
 
     /// A follower that has read all of L1.
