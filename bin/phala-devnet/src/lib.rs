@@ -7,6 +7,7 @@ mod config;
 mod devnet;
 mod error;
 mod folder;
+mod parts;
 mod ports;
 mod process;
 mod programs;

@@ -13,7 +13,7 @@ use crate::{
         IL2OutputOracle, IOptimismMintableERC20Factory, IOptimismPortal, IProtocolVersions,
         IProxyAdmin, ISuperchainConfig, ISystemConfig,
     },
-    deployment_plan::{resource_config, system_addresses},
+    deployment_plan::resource_config,
 };
 
 /// The L2 ends of the bridges.
@@ -145,7 +145,7 @@ impl Reader<'_> {
         self.expect(name, to, ISystemConfig::isCustomGasTokenCall {}, false).await?;
         self.expect(name, to, ISystemConfig::pausedCall {}, false).await?;
         self.expect(name, to, ISystemConfig::resourceConfigCall {}, resource_config()).await?;
-        let addresses = system_addresses(&plan.addresses);
+        let addresses = plan.addresses.named_by_system_config();
         self.expect(name, to, ISystemConfig::getAddressesCall {}, addresses).await
     }
 

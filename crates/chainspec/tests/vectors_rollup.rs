@@ -38,7 +38,7 @@ fn read_entry(spec: &mut ChainSpec, entry: &toml::Table) {
             deposit_contract: text(&entry["addresses"]["OptimismPortalProxy"]),
             system_config: text(&entry["addresses"]["SystemConfigProxy"]),
             protocol_versions: Address::ZERO,
-            superchain_config: None,
+            ..Default::default()
         }),
         system_config: Some(SystemConfig {
             batcher_address: text(&config["batcherAddress"]),
