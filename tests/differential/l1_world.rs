@@ -491,8 +491,8 @@ impl Builder {
             let next_time = self.head.timestamp + self.world.spec.block_time_secs;
             let current = (self.head.l1_origin.number - 100) as usize;
             let confirmed = self.world.blocks.len().saturating_sub(1 + CONFIRMATIONS);
-            let may_advance = current + 1 <= confirmed
-                && self.world.blocks[current + 1].header.timestamp <= next_time;
+            let may_advance =
+                current < confirmed && self.world.blocks[current + 1].header.timestamp <= next_time;
             let stays = self.world.blocks[current].header.timestamp + 1800 >= next_time
                 && self.rng.random_ratio(1, 3);
             let origin = if may_advance && !stays { current + 1 } else { current };
