@@ -84,6 +84,15 @@ impl L1Gateway {
         Ok(BlockRef { number: head.number, hash: head.hash() })
     }
 
+    /// Whether a block is in the chain as we see it.
+    pub(crate) async fn is_canonical(&self, block: BlockRef) -> Result<bool, L1Error> {
+        match self.client.header_by_number(block.number).await {
+            Ok(header) => Ok(header.hash() == block.hash),
+            Err(L1Error::BlockNotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Nonces used on the chain, and those with what is in the pool.
     pub(crate) async fn nonces(&self, address: Address) -> Result<(u64, u64), L1Error> {
         let used = self.client.nonce_latest(address).await?;

@@ -239,7 +239,9 @@ fn restore(
     let mut nonce = None;
     for (raw, carries_frames) in tx.versions {
         let signed = SignedTx::decode(&raw)?;
-        if signed.signer()? != address || *nonce.get_or_insert(signed.nonce()) != signed.nonce() {
+        if signed.signer()? != address
+            || *nonce.get_or_insert_with(|| signed.nonce()) != signed.nonce()
+        {
             return Err(TxError::Decode("journal mixes senders or nonces".to_owned()));
         }
         let data = match &data {

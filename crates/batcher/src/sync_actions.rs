@@ -10,6 +10,8 @@ pub struct SyncView {
     pub blocks: Vec<BlockRef>,
     /// Parent of the oldest block held.
     pub parent_hash: B256,
+    /// Newest block forgotten because it was safe.
+    pub forgotten: Option<u64>,
     /// The channels held, oldest first.
     pub channels: Vec<ChannelView>,
 }
@@ -100,9 +102,6 @@ pub enum ResetReason {
         /// Last block of the channel.
         last_l2_block: u64,
     },
-    /// The operator asked for it.
-    #[error("the operator stopped the batcher")]
-    Stopped,
 }
 
 /// What to do after a look at the node.
@@ -137,6 +136,14 @@ pub fn compute_sync_action(
     let safe = status.safe_l2.id();
     let unsafe_head = status.unsafe_l2.number;
     let (Some(oldest), Some(newest)) = (held.blocks.first(), held.blocks.last()) else {
+        // Without blocks the table knows no oldest one, but what was safe may be on its way again
+        // after a reorganization of L1, and must not be posted beside it.
+        if let Some(forgotten) = held.forgotten.filter(|forgotten| safe.number < *forgotten) {
+            return SyncAction::Reset(ResetReason::SafeHeadBelow {
+                next_safe: safe.number + 1,
+                oldest: forgotten + 1,
+            });
+        }
         return SyncAction::Advance {
             safe: safe.number,
             load: BlockRange::above(safe.number, unsafe_head),
@@ -217,6 +224,7 @@ mod tests {
         SyncView {
             parent_hash: hash(blocks.start().saturating_sub(1)),
             blocks: blocks.map(|number| BlockRef { number, hash: hash(number) }).collect(),
+            forgotten: None,
             channels: Vec::new(),
         }
     }
@@ -264,6 +272,21 @@ mod tests {
             compute_sync_action(&status(10, 4, 9), None, &held(5..=9)),
             SyncAction::Advance { .. }
         ));
+    }
+
+    #[test]
+    fn row_3_holds_for_blocks_that_were_forgotten_too() {
+        let view = SyncView { forgotten: Some(7), ..SyncView::default() };
+        assert_eq!(
+            compute_sync_action(&status(10, 3, 9), None, &view),
+            SyncAction::Reset(ResetReason::SafeHeadBelow { next_safe: 4, oldest: 8 })
+        );
+        for safe in [7, 8] {
+            assert!(matches!(
+                compute_sync_action(&status(10, safe, 9), None, &view),
+                SyncAction::Advance { .. }
+            ));
+        }
     }
 
     #[test]

@@ -15,6 +15,14 @@ impl Driver {
         let l1_head = self.state.head.unwrap_or(status.head_l1.number);
         let held = self.encoder.view(l1_head);
         let action = compute_sync_action(&status, self.state.current_l1, &held);
+        tracing::debug!(
+            ?action,
+            current_l1 = status.current_l1.number,
+            safe = status.safe_l2.number,
+            r#unsafe = status.unsafe_l2.number,
+            held = held.blocks.len(),
+            "looked at l2"
+        );
         if action == SyncAction::OutOfSync {
             tracing::info!(
                 current_l1 = status.current_l1.number,
@@ -26,7 +34,7 @@ impl Driver {
         self.state.current_l1 = Some(status.current_l1.number);
         if self.phase != Phase::Running {
             // What was just read is older than the decision; blocks come with the next look.
-            return self.finish_draining().await;
+            return self.finish_draining(status.current_l1.id()).await;
         }
         match action {
             SyncAction::OutOfSync => Ok(()),

@@ -11,6 +11,7 @@ use std::{
 };
 
 use alloy_eips::eip7594::BlobTransactionSidecarVariant;
+use phala_primitives::BlockRef;
 
 use crate::{
     BatcherError, DaChoice, Encoder, FeePolicy, GapAction, Journal, L1Prices, L2Client, NonceGap,
@@ -23,6 +24,9 @@ const REPEAT_ERROR_AFTER: Duration = Duration::from_secs(60);
 
 /// Doublings of the pause after channels that derivation dropped, each paid for in vain.
 const DROPS_MAX: u32 = 8;
+
+/// Looks in a row that must find nothing on its way before posting starts again.
+const CALM_LOOKS_MIN: u32 = 2;
 
 /// What the driver is told about the chain and its settings.
 #[derive(Clone, Debug)]
@@ -59,6 +63,7 @@ pub(crate) struct Driver {
     pub(crate) wait_for_l1: Option<u64>,
     state: Seen,
     drops: Drops,
+    calm_looks: u32,
     sidecars: HashMap<(SubmissionId, bool), Arc<BlobTransactionSidecarVariant>>,
     errors: HashMap<&'static str, LastError>,
 }
@@ -125,6 +130,7 @@ impl Driver {
                 balance_read: None,
             },
             drops: Drops::default(),
+            calm_looks: 0,
             sidecars: HashMap::new(),
             errors: HashMap::new(),
         }
@@ -138,6 +144,9 @@ impl Driver {
         let l1 = self.watch_l1().await;
         let saw_l1 = l1.is_ok();
         self.note("l1", l1)?;
+        if !saw_l1 {
+            self.calm_looks = 0;
+        }
         let l2 = self.follow_l2().await;
         self.note("l2", l2)?;
         // Without news of L1 neither fees nor nonces are known.
@@ -156,12 +165,16 @@ impl Driver {
     /// Gives up what is held. What is on its way is mined or cancelled first, so that frames of old
     /// and new channels never mix.
     fn start_again(&mut self, reason: ResetReason) {
-        if self.phase == (Phase::Draining { cancel: true }) {
+        // When the safe head went back with L1, what is on its way still belongs where it was.
+        let cancel = !matches!(reason, ResetReason::SafeHeadBelow { .. });
+        if matches!(self.phase, Phase::Draining { cancel: before } if before || !cancel) {
             return;
         }
-        tracing::warn!(%reason, in_flight = self.queue.unmined().count(), "starting again from the safe head");
+        let in_flight = self.queue.unmined().count();
+        tracing::warn!(%reason, in_flight, "starting again from the safe head");
         metrics::counter!("phala_batcher_resets_total").increment(1);
-        self.phase = Phase::Draining { cancel: true };
+        self.phase = Phase::Draining { cancel };
+        self.calm_looks = 0;
     }
 
     /// Derivation did not take what was posted. That may go on for as long as somebody pays, so the
@@ -177,18 +190,26 @@ impl Driver {
         }
     }
 
-    /// Begins to post once nothing of before is on its way any more.
-    async fn finish_draining(&mut self) -> Result<(), BatcherError> {
+    /// Begins to post once nothing of before is on its way any more and derivation has passed it.
+    ///
+    /// Node and L1 are asked one after the other and may know of a reorganization at different
+    /// times. So what the node derived from must be in the chain as we see it, and L1 must have
+    /// been looked at again since.
+    async fn finish_draining(&mut self, current_l1: BlockRef) -> Result<(), BatcherError> {
         let Phase::Draining { .. } = self.phase else { return Ok(()) };
-        let derived = match (self.wait_for_l1, self.state.current_l1) {
-            (None, _) => true,
-            (Some(wait), Some(current)) => current > wait,
-            (Some(_), None) => false,
-        };
         let drained =
             self.queue.unmined().next().is_none() && self.state.gap_action == GapAction::Clear;
-        if !(self.wanted && drained && derived) {
+        let derived = self.wait_for_l1.is_none_or(|wait| current_l1.number > wait);
+        if !(self.wanted && self.state.head.is_some() && drained && derived) {
+            self.calm_looks = 0;
             return Ok(());
+        }
+        if self.wait_for_l1.is_some() {
+            self.calm_looks =
+                if self.l1.is_canonical(current_l1).await? { self.calm_looks + 1 } else { 0 };
+            if self.calm_looks < CALM_LOOKS_MIN {
+                return Ok(());
+            }
         }
         if self.drops.ask_batcher {
             let ours = self.signer.address();
@@ -204,6 +225,7 @@ impl Driver {
     /// Lets the operator start and stop.
     pub(crate) fn set_wanted(&mut self, wanted: bool) {
         self.wanted = wanted;
+        self.calm_looks = 0;
         if !wanted {
             // What is signed is followed to its end; the rest is read again when started.
             self.phase = Phase::Draining { cancel: false };

@@ -42,6 +42,8 @@ pub struct Encoder {
     open: Option<OpenChannel>,
     channels: VecDeque<Channel>,
     held_bytes: u64,
+    /// Newest block forgotten because it was safe.
+    forgotten: Option<u64>,
     /// Compressed size of a byte, in thousandths.
     ratio: u64,
     flush: bool,
@@ -99,6 +101,7 @@ impl Encoder {
             open: None,
             channels: VecDeque::new(),
             held_bytes: 0,
+            forgotten: None,
             ratio: RATIO_START,
             flush: false,
         }
@@ -316,6 +319,7 @@ impl Encoder {
             && oldest.block.number <= safe
         {
             self.held_bytes -= oldest.bytes;
+            self.forgotten = Some(oldest.block.number);
             self.blocks.pop_front();
             self.cursor = self.cursor.saturating_sub(1);
         }
@@ -336,6 +340,7 @@ impl Encoder {
         self.open = None;
         self.cursor = 0;
         self.held_bytes = 0;
+        self.forgotten = None;
         self.flush = false;
     }
 
@@ -347,6 +352,7 @@ impl Encoder {
         SyncView {
             blocks: self.blocks.iter().map(block_ref).collect(),
             parent_hash: self.blocks.front().map_or(B256::ZERO, |held| held.block.parent_hash),
+            forgotten: self.forgotten,
             channels: self
                 .channels
                 .iter()

@@ -1,7 +1,7 @@
 //! What a verifier makes of L1: the rules of derivation that matter here, and nothing else.
 
 use alloy_eips::eip4844::Blob;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use phala_batch::{Batch, BatchContext, BatchReader, ChannelId, Frame, decode_blob, parse_frames};
 use serde_json::{Value, json};
 
@@ -18,6 +18,8 @@ pub(crate) const CHANNEL_TIMEOUT: u64 = 50;
 pub(crate) struct Derived {
     /// L1 block everything was read up to.
     pub(crate) l1_head: u64,
+    /// Its hash.
+    pub(crate) l1_head_hash: B256,
     /// Newest L2 block that follows.
     pub(crate) safe: u64,
     /// Heights of blocks in batches that count, in order.
@@ -49,12 +51,13 @@ impl Derived {
     }
 }
 
-/// Reads all of L1. `None` while it changes under the reader.
+/// Reads all of L1, as if transactions with nonces below a bound held nothing that counts. `None` while it changes under the reader.
 pub(crate) async fn derive(
     anvil: &Anvil,
     chain: &[L2Block],
     inbox: Address,
     batcher: Address,
+    ignored_below: u64,
 ) -> Option<Derived> {
     let head = number(&anvil.ask("eth_blockNumber", json!([])).await?);
     let mut derived = Derived { l1_head: head, ..Derived::default() };
@@ -62,7 +65,14 @@ pub(crate) async fn derive(
     for height in 1..=head {
         let params = json!([format!("{height:#x}"), true]);
         let block = anvil.ask("eth_getBlockByNumber", params).await?;
-        for item in inbox_data(anvil, &block, inbox, batcher, &mut derived).await? {
+        let parent: B256 = block["parentHash"].as_str()?.parse().ok()?;
+        if height > 1 && parent != derived.l1_head_hash {
+            // Reorganized while it was read.
+            return None;
+        }
+        derived.l1_head_hash = block["hash"].as_str()?.parse().ok()?;
+        let senders = (inbox, batcher, ignored_below);
+        for item in inbox_data(anvil, &block, senders, &mut derived).await? {
             let Ok(frames) = parse_frames(&item) else { continue };
             for frame in frames {
                 if open.as_ref().is_some_and(|(_, at, _)| height > at + CHANNEL_TIMEOUT) {
@@ -97,8 +107,7 @@ pub(crate) async fn derive(
 async fn inbox_data(
     anvil: &Anvil,
     block: &Value,
-    inbox: Address,
-    batcher: Address,
+    (inbox, batcher, ignored_below): (Address, Address, u64),
     derived: &mut Derived,
 ) -> Option<Vec<Bytes>> {
     let mut items = Vec::new();
@@ -112,8 +121,9 @@ async fn inbox_data(
         if address("from") != Some(batcher) {
             continue;
         }
-        derived.nonces.push(number(&tx["nonce"]));
-        if address("to") != Some(inbox) {
+        let nonce = number(&tx["nonce"]);
+        derived.nonces.push(nonce);
+        if address("to") != Some(inbox) || nonce < ignored_below {
             continue;
         }
         let before = items.len();

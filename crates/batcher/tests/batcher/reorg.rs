@@ -44,3 +44,16 @@ async fn an_l1_reorg_deeper_than_the_confirmations_heals() {
     derived.assert_no_gap();
     running.kill().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_derivation_dropped_is_posted_again() {
+    let world = World::new(&["--block-time", "1"], 19).await;
+    world.node.state.lock().ignored_below = 2;
+    let running = world.spawn(world.config(DaType::Calldata)).await;
+    let head = world.grow(4, 100);
+    let derived = world.until_safe(head).await;
+    derived.assert_no_gap();
+    assert_eq!((derived.with_frames, derived.posted.len()), (1, 4), "the third one counted");
+    assert_eq!(derived.nonces.len(), 3, "{derived:?}");
+    running.kill().await;
+}

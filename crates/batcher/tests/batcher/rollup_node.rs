@@ -28,8 +28,8 @@ pub(crate) struct NodeState {
     pub(crate) limits: Vec<(String, String)>,
     /// Whether `miner_setMaxDASize` exists.
     pub(crate) throttles: bool,
-    /// Safe head and L1 position are held where they are.
-    pub(crate) frozen: bool,
+    /// Transactions below this nonce count for nothing.
+    pub(crate) ignored_below: u64,
 }
 
 /// The node; it ends with this value.
@@ -49,7 +49,7 @@ impl RollupNode {
             l2_chain_id: L2_CHAIN_ID,
             limits: Vec::new(),
             throttles: true,
-            frozen: false,
+            ignored_below: 0,
         }));
         let server = Server::builder().build("127.0.0.1:0").await.expect("binds");
         let address: SocketAddr = server.local_addr().expect("address");
@@ -75,20 +75,18 @@ impl Drop for RollupNode {
 async fn follow(anvil: Arc<Anvil>, state: Arc<Mutex<NodeState>>, batcher: Address) {
     loop {
         // The chain is copied so that no lock is held while L1 is read.
-        let (blocks, frozen) = {
+        let (blocks, ignored_below) = {
             let state = state.lock();
-            (state.chain.blocks.clone(), state.frozen)
+            (state.chain.blocks.clone(), state.ignored_below)
         };
-        if !frozen {
-            if let Some(derived) = derive(&anvil, &blocks, INBOX, batcher).await {
-                let mut state = state.lock();
-                // What follows from a chain that is no more is not told.
-                let still_there = blocks.iter().zip(&state.chain.blocks);
-                let still_there = state.chain.blocks.len() >= blocks.len()
-                    && still_there.into_iter().all(|(a, b)| a.reference == b.reference);
-                if still_there {
-                    state.derived = derived;
-                }
+        if let Some(derived) = derive(&anvil, &blocks, INBOX, batcher, ignored_below).await {
+            let mut state = state.lock();
+            // What follows from a chain that is no more is not told.
+            let mut both = blocks.iter().zip(&state.chain.blocks);
+            let still_there = state.chain.blocks.len() >= blocks.len()
+                && both.all(|(a, b)| a.reference == b.reference);
+            if still_there {
+                state.derived = derived;
             }
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -160,7 +158,9 @@ fn sync_status(state: &NodeState, l1_head: &Value) -> Value {
         number: number(&l1_head["number"]),
         ..L1BlockRef::default()
     };
-    let current = L1BlockRef { number: state.derived.l1_head, ..head };
+    let derived = &state.derived;
+    let current =
+        L1BlockRef { number: derived.l1_head, hash: derived.l1_head_hash, ..L1BlockRef::default() };
     let safe = state.chain.blocks[usize::try_from(state.derived.safe).expect("small")].reference;
     let genesis = state.chain.blocks[0].reference;
     let newest = state.chain.head();

@@ -36,6 +36,9 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(anvil: &[&str], seed: u64) -> Self {
+        // Silent unless RUST_LOG says otherwise; the first test of the process decides for all.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let anvil = Arc::new(Anvil::start(anvil).await);
         let chain = L2Chain::new(batcher_address(), seed);
         let node = RollupNode::start(Arc::clone(&anvil), chain, batcher_address()).await;
