@@ -73,6 +73,21 @@ impl Anvil {
         panic!("batch is not mined");
     }
 
+    /// Answers nothing until [`resume`](Self::resume).
+    pub fn pause(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    pub fn resume(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        let pid = libc::pid_t::try_from(self.process.id()).unwrap();
+        // SAFETY: a signal to a child of this process, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
     /// Replaces the newest blocks by as many empty ones.
     pub async fn reorg(&self, depth: u64) {
         self.call("anvil_reorg", json!([depth, []])).await;

@@ -1,4 +1,5 @@
 use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_primitives::Bytes;
 use phala_batch::{
     AddOutcome, BatchBlock, BatchContext, BatchType, ChannelBuilder, ChannelConfig, ChannelId,
     Compression, encode_frames,
@@ -12,18 +13,19 @@ use crate::world::{TestNode, World};
 /// last.
 pub async fn post(world: &World, node: &TestNode, range: std::ops::RangeInclusive<u64>) -> u64 {
     let mut included = 0;
-    for data in frames(world, node, range, BatchType::Span) {
+    for data in frames(world, node, range, BatchType::Span, |_, _| {}) {
         included = world.anvil.post(&world.inbox(), &data).await;
     }
     included
 }
 
-/// Calldata of each frame of a channel with these blocks.
+/// Calldata of each frame of a channel with these blocks, whose transactions may be changed.
 pub fn frames(
     world: &World,
     node: &TestNode,
     range: std::ops::RangeInclusive<u64>,
     batch_type: BatchType,
+    change: impl Fn(u64, &mut Vec<Bytes>),
 ) -> Vec<Vec<u8>> {
     let context = BatchContext {
         chain_id: world.spec.chain_id,
@@ -43,7 +45,9 @@ pub fn frames(
     let mut channel = ChannelBuilder::new(ChannelId(id), config, context);
     for number in range {
         let block = node.node.engine().store().block_by_number(number).unwrap().unwrap();
-        assert_eq!(channel.add(&batch_block(&block)).unwrap(), AddOutcome::Added);
+        let mut block = batch_block(&block);
+        change(number, &mut block.transactions);
+        assert_eq!(channel.add(&block).unwrap(), AddOutcome::Added);
     }
     let frames = channel.close().unwrap();
     frames.iter().map(|frame| encode_frames(std::slice::from_ref(frame))).collect()

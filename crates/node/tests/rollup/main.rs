@@ -5,6 +5,7 @@
 mod anvil;
 mod batches;
 mod derive;
+mod hard_times;
 mod http;
 mod l1_reorg;
 mod operator;

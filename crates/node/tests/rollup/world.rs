@@ -24,6 +24,11 @@ pub struct World {
 impl World {
     /// A chain of one-second blocks that starts at the L1's newest block.
     pub async fn new() -> Option<Self> {
+        Self::with_window(3_600).await
+    }
+
+    /// The same with a sequencing window of so many L1 blocks.
+    pub async fn with_window(seq_window_size: u64) -> Option<Self> {
         let anvil = Anvil::start(1).await?;
         let (number, hash, timestamp) = anvil.block("latest").await;
         let mut spec = ChainSpec::dev();
@@ -31,6 +36,7 @@ impl World {
         spec.block_time_secs = 1;
         spec.genesis.timestamp = timestamp;
         let rollup = spec.rollup.as_mut().unwrap();
+        rollup.seq_window_size = seq_window_size;
         rollup.l1_anchor = Some(L1Anchor { number, hash: hash.parse().unwrap() });
         rollup.l1_contracts = Some(L1Contracts {
             deposit_contract: Address::repeat_byte(0xd1),
@@ -123,6 +129,12 @@ impl TestNode {
         params: serde_json::Value,
     ) -> Result<serde_json::Value, String> {
         http::call(&self.url("http"), None, method, params).await.unwrap()
+    }
+
+    /// Height of the newest block's L1 origin.
+    pub async fn l1_origin(&self) -> u64 {
+        let status = self.call("optimism_syncStatus", serde_json::json!([])).await.unwrap();
+        status["unsafe_l2"]["l1origin"]["number"].as_u64().unwrap()
     }
 
     /// Where a service is.
