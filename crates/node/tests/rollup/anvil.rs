@@ -18,8 +18,9 @@ pub struct Anvil {
 }
 
 impl Anvil {
-    /// Starts an L1 that finalizes within a few blocks. `None` if the program is not installed.
-    pub async fn start(block_time_secs: u64) -> Option<Self> {
+    /// Starts an L1 of one-second blocks that finalizes within a few of them, and begins so long ago.
+    /// `None` if the program is not installed.
+    pub async fn start(age_secs: u64) -> Option<Self> {
         let path = binary()?;
         // The system picks a port that is free; it stays so for the moment until anvil has it.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -27,7 +28,7 @@ impl Anvil {
         command
             .args(["--port", &port.to_string(), "--chain-id", "31337", "--hardfork", "prague"])
             .args(["--slots-in-an-epoch", "2", "--quiet"])
-            .args(["--block-time", &block_time_secs.to_string()])
+            .args(["--block-time", "1", "--timestamp", &(unix_now() - age_secs).to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let process = command.spawn().unwrap();
@@ -110,6 +111,10 @@ fn binary() -> Option<PathBuf> {
         return None;
     }
     Some(path)
+}
+
+fn unix_now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
 fn quantity(value: &Value) -> u64 {

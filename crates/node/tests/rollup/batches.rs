@@ -19,8 +19,31 @@ pub async fn post(world: &World, node: &TestNode, range: std::ops::RangeInclusiv
     included
 }
 
+/// The same with frames of so many bytes, and as many L1 transactions.
+pub async fn post_in_frames_of(
+    bytes: usize,
+    world: &World,
+    node: &TestNode,
+    range: std::ops::RangeInclusive<u64>,
+) {
+    for data in frames_of(bytes, world, node, range, BatchType::Span, |_, _| {}) {
+        world.anvil.post(&world.inbox(), &data).await;
+    }
+}
+
 /// Calldata of each frame of a channel with these blocks, whose transactions may be changed.
 pub fn frames(
+    world: &World,
+    node: &TestNode,
+    range: std::ops::RangeInclusive<u64>,
+    batch_type: BatchType,
+    change: impl Fn(u64, &mut Vec<Bytes>),
+) -> Vec<Vec<u8>> {
+    frames_of(100_000, world, node, range, batch_type, change)
+}
+
+fn frames_of(
+    frame_data_max: usize,
     world: &World,
     node: &TestNode,
     range: std::ops::RangeInclusive<u64>,
@@ -35,8 +58,8 @@ pub fn frames(
     let config = ChannelConfig {
         batch_type,
         compression: Compression::Brotli { quality: 10 },
-        frame_data_max: 100_000,
-        target_frames: 8,
+        frame_data_max,
+        target_frames: 100,
         max_blocks: 10_000,
     };
     let mut id = [0; 16];

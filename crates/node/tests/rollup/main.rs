@@ -7,6 +7,7 @@ mod batches;
 mod derive;
 mod hard_times;
 mod http;
+mod killed;
 mod l1_reorg;
 mod operator;
 mod world;

@@ -1,5 +1,5 @@
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -18,26 +18,82 @@ use crate::{anvil::Anvil, http};
 pub struct World {
     pub anvil: Anvil,
     pub spec: ChainSpec,
-    folder: tempfile::TempDir,
+    pub place: Place,
+    _folder: tempfile::TempDir,
+}
+
+/// Everything a node of a world needs to know, also one in another process.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Place {
+    l1: String,
+    anchor: BlockRef,
+    genesis_timestamp: u64,
+    seq_window_size: u64,
+    folder: PathBuf,
 }
 
 impl World {
     /// A chain of one-second blocks that starts at the L1's newest block.
     pub async fn new() -> Option<Self> {
-        Self::with_window(3_600).await
+        Self::with(0, 3_600).await
     }
 
     /// The same with a sequencing window of so many L1 blocks.
     pub async fn with_window(seq_window_size: u64) -> Option<Self> {
-        let anvil = Anvil::start(1).await?;
-        let (number, hash, timestamp) = anvil.block("latest").await;
+        Self::with(0, seq_window_size).await
+    }
+
+    /// A chain that starts so long ago, so that it has much to catch up with.
+    pub async fn in_the_past(age_secs: u64) -> Option<Self> {
+        Self::with(age_secs, 3_600).await
+    }
+
+    async fn with(age_secs: u64, seq_window_size: u64) -> Option<Self> {
+        let anvil = Anvil::start(age_secs).await?;
+        let (number, hash, genesis_timestamp) = anvil.block("latest").await;
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place {
+            l1: anvil.url.clone(),
+            anchor: BlockRef { number, hash: hash.parse().unwrap() },
+            genesis_timestamp,
+            seq_window_size,
+            folder: folder.path().to_owned(),
+        };
+        Some(Self { anvil, spec: place.spec(), place, _folder: folder })
+    }
+
+    /// Starts the node of this name, on the data it had before.
+    pub async fn start(&self, name: &str, flags: &[&str]) -> TestNode {
+        self.place.start(name, flags).await
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.place.folder
+    }
+
+    pub fn inbox(&self) -> String {
+        self.spec.rollup.as_ref().unwrap().batch_inbox_address.to_string()
+    }
+}
+
+impl Place {
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap()
+    }
+
+    pub fn from_json(text: &str) -> Self {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn spec(&self) -> ChainSpec {
         let mut spec = ChainSpec::dev();
         spec.name = "test".to_owned();
         spec.block_time_secs = 1;
-        spec.genesis.timestamp = timestamp;
+        spec.genesis.timestamp = self.genesis_timestamp;
         let rollup = spec.rollup.as_mut().unwrap();
-        rollup.seq_window_size = seq_window_size;
-        rollup.l1_anchor = Some(L1Anchor { number, hash: hash.parse().unwrap() });
+        rollup.seq_window_size = self.seq_window_size;
+        let BlockRef { number, hash } = self.anchor;
+        rollup.l1_anchor = Some(L1Anchor { number, hash });
         rollup.l1_contracts = Some(L1Contracts {
             deposit_contract: Address::repeat_byte(0xd1),
             system_config: Address::repeat_byte(0xd2),
@@ -47,26 +103,16 @@ impl World {
             standard_bridge: None,
             erc721_bridge: None,
         });
-        let folder = tempfile::tempdir().unwrap();
-        Some(Self { anvil, spec, folder })
+        spec
     }
 
-    /// Starts the node of this name, on the data it had before.
     pub async fn start(&self, name: &str, flags: &[&str]) -> TestNode {
         let is_sequencer = flags.contains(&"--sequencer");
-        let settings = settings(&self.anvil.url, flags);
-        let data = DataDir::resolve(Some(&self.folder.path().join(name)), "test").unwrap();
-        let opened = open_at(&settings, self.spec.clone(), data).unwrap();
+        let settings = settings(&self.l1, flags);
+        let data = DataDir::resolve(Some(&self.folder.join(name)), "test").unwrap();
+        let opened = open_at(&settings, self.spec(), data).unwrap();
         let role = Role::Rollup { is_sequencer };
         TestNode { node: Node::start(&settings, opened, role).await.unwrap() }
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    pub fn inbox(&self) -> String {
-        self.spec.rollup.as_ref().unwrap().batch_inbox_address.to_string()
     }
 }
 
