@@ -130,7 +130,7 @@ fn answer(
         "/readyz" => {
             // Ready is a batcher that does what it should: post, or rest because it was told to.
             let status = shared.status();
-            let at_work = !matches!(status.phase, Phase::Draining { .. });
+            let at_work = matches!(status.phase, Phase::Running | Phase::Stopped);
             let ready = at_work && status.errors.is_empty() && status.l1_head.is_some();
             let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             health(code, shared)

@@ -11,6 +11,9 @@ use crate::{CloseReason, ClosedChannel, DaLimits, DaType, QueuedTx, SubmissionId
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "name")]
 pub enum Phase {
+    /// Waiting until both chains answer.
+    #[default]
+    Starting,
     /// Nothing is posted until the operator says so.
     Stopped,
     /// What is on its way must come to its end, and derivation must see it, before posting starts.
@@ -19,7 +22,6 @@ pub enum Phase {
         cancel: bool,
     },
     /// Posting.
-    #[default]
     Running,
 }
 

@@ -28,9 +28,10 @@ async fn wrong_chains_are_told() {
         ),
         "{error}"
     );
-    let mut state = world.node.state.lock();
-    (state.l1_chain_id, state.l2_chain_id) = (31_337, 6);
-    drop(state);
+    {
+        let mut state = world.node.state.lock();
+        (state.l1_chain_id, state.l2_chain_id) = (31_337, 6);
+    }
     let error = world.spawn(world.config(DaType::Blobs)).await.failure().await;
     assert!(matches!(error, BatcherError::Startup(StartupError::L2Chain { .. })), "{error}");
 }

@@ -149,7 +149,7 @@ async fn a_nonce_used_by_somebody_else_starts_the_posting_again() {
     config.blocks_max = 2;
     let running = world.spawn(config).await;
     let head = world.grow(6, 100);
-    running.until("posted", |status| status.txs_posted == 3).await;
+    running.until("posted", |status| status.txs_posted == 2).await;
     world.anvil.call("eth_sendRawTransaction", json!([foreign_transaction(0)])).await;
     mine_slowly(&world, 12).await;
     let derived = world.until_safe(head).await;
