@@ -10,4 +10,4 @@ pub use account::{Account, Call};
 pub use chain_rpc::{ChainRpc, number_of};
 pub use deposit::Deposit;
 pub use patience::{PATIENCE, eventually};
-pub use testnet::{Testnet, fast_devnet};
+pub use testnet::{Testnet, fast_devnet, stop_gently};

@@ -1,10 +1,10 @@
 use std::{fs, thread, time::Duration};
 
 use alloy_primitives::{Address, B256};
-use phala_devnet::{Devnet, DevnetConfig, L1Mining, Service};
+use phala_devnet::{Devnet, DevnetConfig, DevnetError, L1Mining, Service};
 use phala_genesis::L1Addresses;
 
-use super::{Account, ChainRpc};
+use super::{Account, ChainRpc, eventually};
 use crate::run_node;
 
 /// Lines of each log that a failed test prints.
@@ -18,6 +18,19 @@ pub fn fast_devnet() -> DevnetConfig {
         max_channel_duration: 1,
         ..DevnetConfig::default()
     }
+}
+
+/// Ends a service as an operator would, and asserts that it ended well.
+pub async fn stop_gently(service: &mut Service) {
+    service.terminate();
+    let status = eventually("the end of a service", async || match service.ensure_alive() {
+        Ok(()) => None,
+        Err(DevnetError::Died { status, .. }) => Some(status),
+        Err(error) => panic!("{}: {error}", service.name()),
+    })
+    .await;
+    assert_eq!(status, "exit code 0", "{}", service.name());
+    service.stop();
 }
 
 /// A running devnet. A test that fails prints the end of its logs.
@@ -96,9 +109,9 @@ impl Testnet {
     }
 
     /// Stops both nodes, and asserts that what they stored up to a height is the same.
-    pub fn stop_and_compare(&mut self, upto: u64) {
-        assert!(self.devnet.sequencer.stop(), "the sequencer had to be killed");
-        assert!(self.devnet.follower.stop(), "the follower had to be killed");
+    pub async fn stop_and_compare(&mut self, upto: u64) {
+        stop_gently(&mut self.devnet.sequencer).await;
+        stop_gently(&mut self.devnet.follower).await;
         let sequencer = self.digest("sequencer", upto);
         assert_eq!(self.digest("follower", upto), sequencer, "digests of blocks up to {upto}");
     }
@@ -111,6 +124,7 @@ impl Testnet {
             "digest",
             &format!("--chain={}", self.devnet.files.chain.display()),
             &format!("--datadir={}", datadir.display()),
+            "--from=1",
             &format!("--to={upto}"),
         ])
         .success()
