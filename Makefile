@@ -64,3 +64,7 @@ soak: build ## Run the long tests: 200 crash rounds, many random blocks, a minut
 .PHONY: fuzz
 fuzz: ## Fuzz the decoders of strangers' bytes, FUZZ_SECONDS each (30); needs a nightly toolchain
 	@.ci/fuzz $(TARGETS)
+
+.PHONY: interop
+interop: build ## Let kona-node follow a devnet with our node as its engine, for 500 blocks (ten minutes)
+	@.ci/interop
