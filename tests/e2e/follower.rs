@@ -27,6 +27,18 @@ fn wait_for_port(port: u16) {
     }
 }
 
+fn wait_until_ready(metrics: u16) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (status, body) = http_get(&format!("127.0.0.1:{metrics}"), "/readyz");
+        if status == 200 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "not ready: {body}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn serves_the_engine_api_to_who_knows_the_secret_only() {
     let folder = tempfile::tempdir().expect("folder");
@@ -43,8 +55,7 @@ fn serves_the_engine_api_to_who_knows_the_secret_only() {
     for port in [http, auth, metrics] {
         wait_for_port(port);
     }
-    let (status, body) = http_get(&format!("127.0.0.1:{metrics}"), "/readyz");
-    assert_eq!(status, 200, "{body}");
+    wait_until_ready(metrics);
 
     let secret = fs::metadata(folder.path().join("jwt.hex")).expect("a secret was made");
     assert_eq!(secret.permissions().mode() & 0o777, 0o600);

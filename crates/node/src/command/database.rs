@@ -76,15 +76,17 @@ fn write_report(out: &mut impl Write, report: &VerifyReport) -> io::Result<()> {
 
 /// Takes back all blocks above a height; the store checks the state that is left.
 pub(crate) fn db_unwind(settings: &Settings, to: u64) -> Result<(), NodeError> {
-    let opened = match open_existing(settings) {
-        // That is what the error asked for.
+    let (opened, is_there) = match open_existing(settings) {
+        // That is what the error asked for; opening has done it.
         Err(NodeError::Storage(StorageError::DamagedTail { .. })) => {
-            open_existing_at(settings, Some(to))?
+            let opened = open_existing_at(settings, Some(to))?;
+            let is_there = opened.store.heads().latest.number <= to;
+            (opened, is_there)
         }
-        opened => opened?,
+        opened => (opened?, false),
     };
     let before = opened.store.heads().latest;
-    let result = if before.number > to { opened.store.unwind(to) } else { Ok(()) };
+    let result = if is_there { Ok(()) } else { opened.store.unwind(to) };
     let after = opened.store.heads().latest;
     opened.close()?;
     result?;
