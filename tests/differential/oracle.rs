@@ -23,6 +23,17 @@ pub(crate) fn derive(files: &[PathBuf]) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
+/// The batches kona-protocol finds in channel data.
+pub(crate) fn decode_channel(file: &Path, numbers: [u64; 3]) -> Vec<serde_json::Value> {
+    let output = Command::new(folder().join("decode-channel"))
+        .arg(file)
+        .args(numbers.map(|number| number.to_string()))
+        .output()
+        .expect("the oracle starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("the oracle writes JSON")
+}
+
 /// Writes a file for each witness.
 pub(crate) fn write_all(folder: &Path, witnesses: &[Vec<u8>]) -> Vec<PathBuf> {
     let write = |(index, witness): (usize, &Vec<u8>)| {

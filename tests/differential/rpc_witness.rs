@@ -45,7 +45,9 @@ async fn serve(engine: &Engine) -> RpcHandle {
         limits: RpcLimits::default(),
         client_version: "test".into(),
     };
-    RpcServer::start(config, RpcHandles { engine: engine.clone(), pool, rollup: None }).await.unwrap()
+    RpcServer::start(config, RpcHandles { engine: engine.clone(), pool, rollup: None })
+        .await
+        .unwrap()
 }
 
 /// A witness file for each block, from nothing but what the node tells.

@@ -102,7 +102,12 @@ impl L1Block {
     }
 
     fn info(&self) -> BlockInfo {
-        BlockInfo::new(self.hash, self.header.number, self.header.parent_hash, self.header.timestamp)
+        BlockInfo::new(
+            self.hash,
+            self.header.number,
+            self.header.parent_hash,
+            self.header.timestamp,
+        )
     }
 }
 
@@ -111,7 +116,10 @@ struct L1(Arc<Vec<L1Block>>);
 
 impl L1 {
     fn by_hash(&self, hash: B256) -> Result<&L1Block, Missing> {
-        self.0.iter().find(|block| block.hash == hash).ok_or_else(|| Missing(format!("l1 block {hash}")))
+        self.0
+            .iter()
+            .find(|block| block.hash == hash)
+            .ok_or_else(|| Missing(format!("l1 block {hash}")))
     }
 }
 
@@ -156,7 +164,8 @@ impl BlobProvider for Blobs {
         hashes
             .iter()
             .map(|id| {
-                let blob = self.0.get(&id.hash).ok_or_else(|| Missing(format!("blob {}", id.hash)))?;
+                let blob =
+                    self.0.get(&id.hash).ok_or_else(|| Missing(format!("blob {}", id.hash)))?;
                 Ok(Box::new(Blob::from_slice(blob)))
             })
             .collect()
