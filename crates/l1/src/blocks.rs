@@ -62,12 +62,12 @@ impl L1Client {
 
     /// The newest safe block.
     pub async fn safe(&self) -> Result<SealedHeader, L1Error> {
-        self.header_named(BlockName::Safe, true).await
+        self.header_tagged(BlockName::Safe).await
     }
 
     /// The newest final block.
     pub async fn finalized(&self) -> Result<SealedHeader, L1Error> {
-        self.header_named(BlockName::Finalized, true).await
+        self.header_tagged(BlockName::Finalized).await
     }
 
     /// The header at a height of the chain the endpoints follow now.
@@ -117,21 +117,46 @@ impl L1Client {
     }
 
     async fn header_named(&self, name: BlockName, confirm: bool) -> Result<SealedHeader, L1Error> {
-        let (endpoint, header) = self
-            .inner
-            .execution
-            .ask(request_of(name), |endpoint| async move {
-                let header = header_from(&endpoint, name).await?;
-                Ok((endpoint, header))
-            })
-            .await?;
+        let (endpoint, header) = self.first_header(name).await?;
         let header = if confirm { self.confirmed(name, &endpoint, header).await? } else { header };
         self.keep(&header);
         Ok(header)
     }
 
+    async fn first_header(
+        &self,
+        name: BlockName,
+    ) -> Result<(Arc<Endpoint>, SealedHeader), L1Error> {
+        let ask = |endpoint: Arc<Endpoint>| async move {
+            let header = header_from(&endpoint, name).await?;
+            Ok((endpoint, header))
+        };
+        self.inner.execution.ask(request_of(name), ask).await
+    }
+
+    /// The newest block that two endpoints call safe, or final. That a block is on L1 does not prove
+    /// it: one endpoint alone could call the head final.
+    async fn header_tagged(&self, tag: BlockName) -> Result<SealedHeader, L1Error> {
+        let (endpoint, header) = self.first_header(tag).await?;
+        let mut named = vec![(endpoint, header)];
+        if self.inner.cross_check {
+            let others = self.others(&named[0].0, None);
+            let theirs = others.iter().map(|other| async move {
+                let answer = judge(other, request_of(tag), header_from(other, tag).await);
+                answer.ok().map(|header| (Arc::clone(other), header))
+            });
+            named.extend(join_all(theirs).await.into_iter().flatten());
+        }
+        // The second newest, so that another one is as far; alone, the only one.
+        named.sort_by_key(|(_, header)| std::cmp::Reverse(header.number));
+        let (endpoint, header) = named.swap_remove(1.min(named.len() - 1));
+        let header = self.confirmed(tag, &endpoint, header).await?;
+        self.keep(&header);
+        Ok(header)
+    }
+
     fn is_to_confirm(&self, number: u64) -> bool {
-        let head = self.inner.heads.number().unwrap_or_default();
+        let head = self.inner.execution.agreed_head().unwrap_or_default();
         number.is_multiple_of(CONFIRM_STRIDE) || number.saturating_add(CONFIRM_DEPTH) > head
     }
 

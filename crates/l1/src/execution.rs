@@ -51,6 +51,15 @@ impl Execution {
         awake
     }
 
+    /// The highest head that two endpoints have reached, or the only endpoint there is: one alone
+    /// could claim any, so that all of L1 would count as deep. `None` as long as that is unknown.
+    pub(crate) fn agreed_head(&self) -> Option<u64> {
+        let mut heads: Vec<u64> =
+            self.endpoints.iter().filter_map(|endpoint| endpoint.health.head()).collect();
+        heads.sort_unstable_by(|a, b| b.cmp(a));
+        heads.get(1.min(self.endpoints.len().saturating_sub(1))).copied()
+    }
+
     /// Asks one endpoint after the other until one gives an answer that holds.
     pub(crate) async fn ask<T, Asked>(
         &self,

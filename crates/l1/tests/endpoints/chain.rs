@@ -45,6 +45,16 @@ impl TestChain {
         Arc::new(chain)
     }
 
+    /// The newest block as one of this height would be.
+    pub(crate) fn claimed_head(&self, number: u64) -> Value {
+        let last = self.blocks.last().unwrap();
+        let header = Header { number, ..last.header.header().clone() };
+        let mut json = last.json(false);
+        json["number"] = json!(format!("{number:#x}"));
+        json["hash"] = json!(header.hash_slow());
+        json
+    }
+
     pub(crate) fn header(&self, number: usize) -> &SealedHeader {
         &self.blocks[number].header
     }

@@ -219,6 +219,49 @@ async fn endpoints_are_checked_against_each_other() {
     assert_eq!(agreeing.header_by_number(5).await.unwrap().hash(), chain.header(5).hash());
 }
 
+/// A server that gives the newest block in another form, and is honest about the rest.
+async fn with_tag(chain: &Arc<TestChain>, tag: &'static str, block: Value) -> Server {
+    let chain = Arc::clone(chain);
+    Server::start(move |asked| {
+        let is_tag = asked.params[0] == tag;
+        let honest = || chain.honest(chain.blocks.len(), asked);
+        if is_tag { Reply::Result(block.clone()) } else { honest() }
+    })
+    .await
+}
+
+/// Which block is final cannot be proved, so no endpoint decides it alone.
+#[tokio::test]
+async fn a_block_is_final_only_if_two_endpoints_say_so() {
+    let chain = TestChain::new(8);
+    let hasty = with_tag(&chain, "finalized", chain.blocks[7].json(false)).await;
+    let slow = with_tag(&chain, "finalized", chain.blocks[1].json(false)).await;
+    let good = honest(&chain).await;
+    let finalized = async |servers: &[&Server]| {
+        let client = client(servers, |config| config.cross_check = true);
+        client.finalized().await.unwrap().number
+    };
+    assert_eq!(finalized(&[&hasty]).await, 7, "there is nobody else to ask");
+    assert_eq!(finalized(&[&hasty, &good]).await, 4, "block 7 is on l1, but not final");
+    assert_eq!(finalized(&[&good, &hasty]).await, 4);
+    assert_eq!(finalized(&[&slow, &good, &hasty]).await, 4, "one that is behind has no veto");
+    let trusting = client(&[&hasty, &good], |_| {});
+    assert_eq!(trusting.finalized().await.unwrap().number, 7, "it was told not to ask others");
+}
+
+/// A head nobody can prove does not make the blocks near the real one count as deep and old.
+#[tokio::test]
+async fn a_claimed_head_does_not_end_the_confirmation_of_blocks() {
+    let (chain, other) = (TestChain::new(8), TestChain::with_salt(8, 1));
+    let liar = with_tag(&other, "latest", other.claimed_head(1_000_000)).await;
+    let good = honest(&chain).await;
+    let both = client(&[&liar, &good], |config| config.cross_check = true);
+    assert_eq!(both.head().await.unwrap().number, 1_000_000, "a head cannot be proved");
+    let error = both.block_by_number(5).await.unwrap_err();
+    assert!(matches!(error, L1Error::Disagreement { .. }), "{error}");
+    both.header_by_number(5).await.unwrap_err();
+}
+
 #[tokio::test]
 async fn range_comes_in_order_and_ends_at_a_reorg() {
     let chain = TestChain::new(40);
