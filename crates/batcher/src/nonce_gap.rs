@@ -6,6 +6,10 @@ use crate::TxQueue;
 /// that do not exist.
 const LOOKS_MIN: u32 = 3;
 
+/// Nonces in a row that may be unaccounted for: more than a pool keeps of one account. An endpoint
+/// that shows more is wrong, and filling them would cost what it pleases.
+const GAP_LEN_MAX: u64 = 1_024;
+
 /// What to do about nonces that L1 waits for and we have no transaction for.
 ///
 /// They come from a lost or damaged journal, from another program with the same key, or from a
@@ -44,7 +48,8 @@ impl NonceGap {
         now: Instant,
     ) -> GapAction {
         let end = queue.next_nonce().max(nonce_pending);
-        let missing = queue.missing_nonces(nonce_used, end);
+        let end_max = nonce_used.saturating_add(GAP_LEN_MAX);
+        let missing = queue.missing_nonces(nonce_used, end.min(end_max));
         let Some(&nonce) = missing.first() else {
             *self = Self::default();
             return GapAction::Clear;
@@ -63,6 +68,9 @@ impl NonceGap {
         *self = Self::default();
         if queue.is_empty() && !in_pool {
             return GapAction::StartAt(nonce_used);
+        }
+        if end > end_max {
+            return GapAction::Wait { nonce };
         }
         GapAction::Fill(missing)
     }
@@ -139,6 +147,29 @@ mod tests {
         }
         assert_eq!(gap.look(&queue, 6, 6, PATIENCE, now), GapAction::Clear);
         assert_eq!(gap.look(&queue, 5, 5, PATIENCE, now), GapAction::Wait { nonce: 5 });
+    }
+
+    #[test]
+    fn nonces_beyond_all_reason_are_not_filled() {
+        let (now, later) = (Instant::now(), Instant::now() + PATIENCE);
+        for (queue, used, pending) in [
+            // What an endpoint says is in its pool, and what one once said was used.
+            (queue(5, &[]), 5, u64::MAX),
+            (queue(u64::MAX, &[7]), 5, 5),
+            (queue(5, &[6]), 5, 6 + GAP_LEN_MAX),
+        ] {
+            let mut gap = NonceGap::default();
+            for when in [now, now, later, later] {
+                let action = gap.look(&queue, used, pending, PATIENCE, when);
+                assert_eq!(action, GapAction::Wait { nonce: 5 });
+            }
+        }
+        // Nothing is on its way, and the pool has nothing either: the floor was wrong.
+        let (queue, mut gap) = (queue(u64::MAX, &[]), NonceGap::default());
+        gap.look(&queue, 5, 5, PATIENCE, now);
+        gap.look(&queue, 5, 5, PATIENCE, now);
+        assert_eq!(gap.look(&queue, 5, 5, PATIENCE, now), GapAction::StartAt(5));
+        assert_eq!(queue.next_nonce(), u64::MAX);
     }
 
     #[test]

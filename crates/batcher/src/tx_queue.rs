@@ -163,7 +163,9 @@ impl TxQueue {
 
     /// The nonce of the next new submission.
     pub fn next_nonce(&self) -> u64 {
-        self.txs.back().map_or(self.nonce_floor, |tx| (tx.nonce + 1).max(self.nonce_floor))
+        self.txs
+            .back()
+            .map_or(self.nonce_floor, |tx| tx.nonce.saturating_add(1).max(self.nonce_floor))
     }
 
     /// L1 has used up all nonces below this one.
@@ -289,7 +291,7 @@ impl TxQueue {
                 None if taken => {}
                 None => return,
             }
-            self.nonce_floor = self.nonce_floor.max(tx.nonce + 1);
+            self.nonce_floor = self.nonce_floor.max(tx.nonce.saturating_add(1));
             self.txs.pop_front();
         }
     }
