@@ -199,12 +199,15 @@ impl JournalFile {
             file.write_all(&bytes)?;
             file.sync_all()?;
             fs::rename(&next, &path)?;
-            File::open(&self.folder)?.sync_all()?;
             Ok(file)
         };
         self.file = replace().map_err(|source| JournalError::Io { path: path.clone(), source })?;
         self.len_bytes = bytes.len() as u64;
-        Ok(())
+        // The new file is in place, so appends must go there. Whether it is after a crash is not
+        // known until the folder is synced.
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| JournalError::Unusable { path, source })
     }
 
     fn cut(&mut self) -> io::Result<()> {
