@@ -2,11 +2,9 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, address};
 use alloy_sol_types::SolCall as _;
-use phala_devnet::{DaType, DevnetConfig};
+use phala_devnet::{DaType, DevnetConfig, DevnetError};
 use phala_genesis::ISystemConfig;
-use phala_tests::rollup::{
-    Call, ChainRpc, Testnet, eventually, fast_devnet, number_of, stop_gently,
-};
+use phala_tests::rollup::{Call, ChainRpc, Testnet, eventually, fast_devnet, number_of};
 use serde_json::json;
 
 use crate::{
@@ -162,16 +160,23 @@ async fn rotate_batcher(net: &mut Testnet) {
     let call = ISystemConfig::setBatcherHashCall { batcherHash: batcher_hash };
     let rotated = update(net, call.abi_encode(), |shown| shown.batcher = batcher_hash).await;
 
-    // The old batcher does not know, and goes on.
-    let ignored = eventually("batches of the old key", async || {
-        let posted = posted::since(net, rotated + 1).await;
-        assert!(posted.iter().all(|tx| tx.from == old.address()));
-        (posted.len() >= 2).then(|| posted[posted.len() - 1].l1_number)
-    })
-    .await;
+    // The old batcher does not know, and goes on until derivation drops what it posts.
+    let service = &mut net.devnet.batcher;
+    let last_lines =
+        eventually("the old batcher gives up", async || match service.ensure_alive() {
+            Err(DevnetError::Died { last_lines, .. }) => Some(last_lines),
+            _ => None,
+        })
+        .await;
+    let addresses = [old.address(), new.address()].map(|address| address.to_string());
+    assert!(addresses.iter().all(|address| last_lines.contains(address)), "{last_lines}");
+    net.devnet.batcher.stop();
+    let ignored = posted::since(net, rotated).await;
+    assert!(ignored.iter().all(|tx| tx.from == old.address()));
+    let last_ignored = ignored.last().expect("it posted after the rotation").l1_number;
     let status = eventually("the follower has read them", async || {
         let status = net.follower().sync_status().await;
-        (status["current_l1"]["number"].as_u64() > Some(ignored)).then_some(status)
+        (status["current_l1"]["number"].as_u64() > Some(last_ignored)).then_some(status)
     })
     .await;
     let before = json!([format!("{:#x}", rotated - 1)]);
@@ -179,7 +184,6 @@ async fn rotate_batcher(net: &mut Testnet) {
     assert_eq!(status["safe_l2"]["number"], before["safeHead"]["number"]);
     assert_eq!(status["safe_l2"]["hash"], before["safeHead"]["hash"]);
 
-    stop_gently(&mut net.devnet.batcher).await;
     let folder = net.devnet.folder().join("batcher");
     std::fs::write(folder.join("key"), format!("{:x}\n", new.key())).expect("written");
     let arguments = &mut net.devnet.batcher.arguments;
