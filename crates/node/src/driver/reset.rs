@@ -26,7 +26,8 @@ impl Driver {
         if let Some(sequencing) = &mut self.sequencing {
             sequencing.forget();
         }
-        let pause = if matches!(self.phase, Phase::Starting { .. }) {
+        // A search that goes on is only made again; one that ended in vain waits before the next.
+        let pause = if matches!(self.phase, Phase::Starting { search: Some(_) }) {
             Duration::ZERO
         } else {
             self.resets.fail(Instant::now(), Duration::ZERO)
@@ -58,19 +59,11 @@ impl Driver {
     pub(super) fn on_sync_start(&mut self, result: Result<StartPlan, DriverError>) {
         let started = result.and_then(|plan| self.start_from(plan));
         if let Err(error) = started {
-            match &error {
-                // Nothing to go back to: this was the way back.
-                DriverError::Derive(_) | DriverError::Sequencer(_) => {
-                    self.on_derivation_error(&error)
-                }
-                _ => {
-                    self.phase = Phase::Starting { search: None };
-                    self.on_derivation_error(&error);
-                    if let Phase::Starting { search: None } = self.phase {
-                        let pause = self.resets.fail(Instant::now(), Duration::ZERO);
-                        self.phase = Phase::Starting { search: Some(self.search(pause)) };
-                    }
-                }
+            self.phase = Phase::Starting { search: None };
+            self.on_derivation_error(&error);
+            if let Phase::Starting { search: None } = self.phase {
+                let pause = self.resets.fail(Instant::now(), Duration::ZERO);
+                self.phase = Phase::Starting { search: Some(self.search(pause)) };
             }
         }
     }

@@ -1,9 +1,14 @@
+use std::time::Duration;
+
 use phala_chainspec::SystemConfig;
 use phala_derive::{Cursor, SafePoint, rollup_view};
 use phala_primitives::{BlockRef, Heads, L1BlockRef, L2BlockRef};
 use tracing::{debug, info};
 
 use super::{DriverError, checkpoints::Checkpoints, l1_reader::L1Reader, l2_view::L2View};
+
+/// Pause before L1 is read again that changed while it was read.
+const L1_CHANGE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the driver goes on after a start or a reset.
 #[derive(Clone, Debug)]
@@ -21,8 +26,9 @@ pub(crate) struct StartPlan {
 /// Finds where to go on (op-node calls it "find sync start").
 ///
 /// The unsafe head goes back to the newest block whose L1 origin is on L1, or ahead of what L1 shows.
-/// The safe head is the newest checkpoint whose L1 block is still there. Without any, what was
-/// derived within the last sequencing window counts as unknown, except what is finalized.
+/// The safe head is the newest checkpoint whose L1 block is still there, and never below the
+/// finalized one. Without any, what was derived within the last sequencing window counts as unknown,
+/// except what is finalized.
 ///
 /// L1 is asked until it answers; errors are those nothing but an operator can heal.
 pub(crate) async fn find_sync_start(
@@ -31,20 +37,24 @@ pub(crate) async fn find_sync_start(
     heads: Heads,
     checkpoints: Checkpoints,
 ) -> Result<StartPlan, DriverError> {
-    let l1_head = l1.persist("head", 0, || l1.head()).await;
-    let search = Search { l2, l1, l1_head, heads };
-    search.check_anchor().await?;
-    let unsafe_head = search.unsafe_head().await?;
-    let (safe, cursor, checkpoints) = search.safe_head(&unsafe_head, checkpoints).await?;
-    let (origin_id, origin_config, safe_config) = search.reading_start(&safe, cursor.as_ref())?;
-    let origin = search.l1_at(origin_id.number).await;
-    if origin.hash != origin_id.hash {
-        // L1 changed while it was read.
+    let mut search = Search { l2, l1, l1_head: L1BlockRef::default(), heads };
+    loop {
+        search.l1_head = search.l1.persist("head", 0, || search.l1.head()).await;
+        search.check_anchor().await?;
+        let unsafe_head = search.unsafe_head().await?;
+        let (safe, cursor, checkpoints) =
+            search.safe_head(&unsafe_head, checkpoints.clone()).await?;
+        let (origin_id, origin_config, safe_config) =
+            search.reading_start(&safe, cursor.as_ref())?;
+        let origin = search.l1_at(origin_id.number).await;
+        if origin.hash == origin_id.hash {
+            let point = SafePoint { safe, safe_config, origin, origin_config, cursor };
+            return Ok(StartPlan { heads, unsafe_head, point, checkpoints });
+        }
+        // L1 changed while it was read, or its endpoints do not agree yet.
         debug!(number = origin_id.number, "l1 changed while the start was looked for");
-        return Box::pin(find_sync_start(search.l2, search.l1, heads, checkpoints)).await;
+        tokio::time::sleep(L1_CHANGE_PAUSE).await;
     }
-    let point = SafePoint { safe, safe_config, origin, origin_config, cursor };
-    Ok(StartPlan { heads, unsafe_head, point, checkpoints })
 }
 
 struct Search {
@@ -97,7 +107,7 @@ impl Search {
     /// The last block before the epoch of `block`.
     fn before_epoch(&self, block: &L2BlockRef) -> Result<L2BlockRef, DriverError> {
         // Sequence numbers count the blocks of an epoch, so this is one step.
-        let number = block.number.saturating_sub(block.sequence_number + 1);
+        let number = block.number.saturating_sub(block.sequence_number.saturating_add(1));
         Ok(self.place(number.max(self.l2.spec().genesis.number))?.0)
     }
 
@@ -136,7 +146,9 @@ impl Search {
             checkpoints.rewind(self.heads.safe.number);
         }
         checkpoints.rewind(unsafe_head.number);
-        let candidates: Vec<_> = checkpoints.newest_first().copied().collect();
+        let finalized = self.heads.finalized.number;
+        let candidates = checkpoints.newest_first().filter(|found| found.number >= finalized);
+        let candidates: Vec<_> = candidates.copied().collect();
         for checkpoint in candidates {
             let l2 = checkpoint.l2();
             let is_ours = self.l2.store().canonical_hash(l2.number)? == Some(l2.hash);

@@ -3,6 +3,36 @@ use crate::{
     world::{TestNode, World},
 };
 
+/// An L1 that takes back what it had finalized takes nothing finalized back here: derivation goes on
+/// from there, though an older safe head is better known.
+#[tokio::test(flavor = "multi_thread")]
+async fn goes_on_from_the_finalized_block_where_l1_went_back_further() {
+    let Some(world) = World::new().await else { return };
+    let sequencer = world.start("sequencer", &["--sequencer", "--sequencer.l1-confs=1"]).await;
+    let follower = world.start("follower", &[]).await;
+    sequencer.wait("unsafe head", 4, TestNode::latest).await;
+    post(&world, &sequencer, 1..=2).await;
+    follower.wait("safe head", 2, TestNode::safe).await;
+    let kept = world.anvil.block("latest").await.0;
+    post(&world, &sequencer, 3..=4).await;
+    follower.wait("finalized head", 4, TestNode::finalized).await;
+    let head = world.anvil.block("latest").await.0;
+    world.anvil.reorg(head - kept).await;
+    let unsafe_head = sequencer.latest().number;
+    sequencer.wait("unsafe head", unsafe_head + 3, TestNode::latest).await;
+    let mut safe = follower.safe().number;
+    // The sequencer may have had to go back as well.
+    while safe < 8 {
+        let end = sequencer.latest().number;
+        post(&world, &sequencer, 5..=end).await;
+        follower.wait("safe head", end, TestNode::safe).await;
+        safe = follower.safe().number;
+    }
+    assert_eq!(follower.hash_at(safe), sequencer.hash_at(safe));
+    sequencer.stop().await;
+    follower.stop().await;
+}
+
 /// A batch whose L1 block is replaced is not safe any more; posted again, it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn follows_l1_over_reorgs() {
