@@ -8,6 +8,9 @@ use super::{
 };
 use crate::{Cause, Health};
 
+/// Shortest pause between two polls, whatever the operator asks for.
+const POLL_INTERVAL_MIN: Duration = Duration::from_millis(50);
+
 /// Polls of the head for one of the safe and finalized blocks, which move once in 32 slots.
 const FINALITY_POLLS: u64 = 8;
 
@@ -27,7 +30,7 @@ impl L1Watch {
         health: Arc<Health>,
     ) -> Self {
         let task = runtime.spawn(async move {
-            let mut ticks = tokio::time::interval(interval);
+            let mut ticks = tokio::time::interval(interval.max(POLL_INTERVAL_MIN));
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             let mut silence = Silence { since: Instant::now(), failures: 0, health };
             for poll in 0_u64.. {
