@@ -7,6 +7,7 @@ mod blocks;
 mod chain_rules;
 mod deposits;
 mod methods;
+mod older_rules;
 mod operations;
 mod posted;
 mod system_config;

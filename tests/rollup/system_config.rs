@@ -16,19 +16,19 @@ const OPERATOR_FEE_VAULT: Address = address!("4200000000000000000000000000000000
 
 /// What a block shows of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Shown {
-    gas_limit: u64,
-    extra_data: Bytes,
-    base_fee_scalar: u32,
-    blob_base_fee_scalar: u32,
-    batcher: B256,
-    operator_fee_scalar: u32,
-    operator_fee_constant: u64,
-    da_footprint_gas_scalar: u16,
+pub(crate) struct Shown {
+    pub(crate) gas_limit: u64,
+    pub(crate) extra_data: Bytes,
+    pub(crate) base_fee_scalar: u32,
+    pub(crate) blob_base_fee_scalar: u32,
+    pub(crate) batcher: B256,
+    pub(crate) operator_fee_scalar: u32,
+    pub(crate) operator_fee_constant: u64,
+    pub(crate) da_footprint_gas_scalar: u16,
 }
 
 impl Shown {
-    async fn at(chain: &ChainRpc, number: u64) -> Self {
+    pub(crate) async fn at(chain: &ChainRpc, number: u64) -> Self {
         let block = chain.block(number).await;
         let l1 = l1_attributes(&block);
         Self {
@@ -53,7 +53,7 @@ fn extra_data(denominator: u32, elasticity: u32, min_base_fee: u64) -> Bytes {
 
 /// Calls the contract as its owner, and asserts that the first block of the epoch shows what it
 /// should where the block before did not. The L1 block.
-async fn update(net: &Testnet, input: Vec<u8>, change: impl Fn(&mut Shown)) -> u64 {
+pub(crate) async fn update(net: &Testnet, input: Vec<u8>, change: impl Fn(&mut Shown)) -> u64 {
     let contract = net.contracts().system_config;
     let receipt = net.account("owner").send_ok(&net.l1(), Call::function(contract, input)).await;
     let l1_number = number_of(&receipt["blockNumber"]);
@@ -145,12 +145,18 @@ async fn fees_follow(net: &Testnet) {
     let block = follower.block(number).await;
     assert_eq!(number_of(&block["blobGasUsed"]), 100 * 700);
     assert!(number_of(&block["baseFeePerGas"]) >= 2_000_000_000, "{}", block["baseFeePerGas"]);
+    let fee = operator_fees(net, number).await;
+    assert_eq!(fee, U256::from(21_000_u64 * 1_000 * 100 + 5_000));
+}
+
+/// Operator fees of a block.
+pub(crate) async fn operator_fees(net: &Testnet, number: u64) -> U256 {
+    let follower = net.follower();
     let vault = async |number: u64| {
         let params = json!([OPERATOR_FEE_VAULT, format!("{number:#x}")]);
         follower.quantity("eth_getBalance", params).await
     };
-    let fee = vault(number).await - vault(number - 1).await;
-    assert_eq!(fee, U256::from(21_000_u64 * 1_000 * 100 + 5_000));
+    vault(number).await - vault(number - 1).await
 }
 
 /// The batches of an old key count for nothing, from the L1 block on that names the new one.
