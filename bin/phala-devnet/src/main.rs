@@ -1,7 +1,7 @@
 //! Runs a whole devnet on one machine: L1, contracts, sequencer, batcher, follower.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
@@ -121,6 +121,7 @@ fn main() -> ExitCode {
         )
         .with_target(false)
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -176,8 +176,9 @@ const EXIT_DAMAGED: u8 = 3;
 
 impl NodeError {
     /// The exit code for this error.
-    pub const fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
+            Self::L1(error) if error.severity() == phala_l1::Severity::Operator => EXIT_USAGE,
             Self::Config(_)
             | Self::Secret(_)
             | Self::LogFilter { .. }
@@ -194,6 +195,7 @@ impl NodeError {
             | Self::BlockRange { .. } => EXIT_USAGE,
             Self::Storage(
                 StorageError::Damaged { .. }
+                | StorageError::DamagedTail { .. }
                 | StorageError::Missing { .. }
                 | StorageError::MissingCode(_)
                 | StorageError::RootMismatch { .. }

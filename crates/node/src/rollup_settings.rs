@@ -39,6 +39,7 @@ pub(crate) async fn l1_client(
         beacon_fallbacks: l1.l1_beacon_fallbacks.clone(),
         cache_dir: Some(cache_dir),
         requests_per_day_max: l1.l1_max_requests_per_day,
+        slot_secs: l1.l1_slot_secs,
         chain_id: Some(spec.l1_chain_id),
         ..L1Config::default()
     };

@@ -362,6 +362,11 @@ pub struct L1Settings {
           default_value = "6s", value_parser = parse_duration)]
     pub l1_http_poll_interval: Duration,
 
+    /// Seconds of a beacon slot, where the beacon API does not tell [default: what it tells].
+    #[arg(id = "l1.slot-secs", long = "l1.slot-secs", value_name = "SECONDS",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub l1_slot_secs: Option<u64>,
+
     /// Depth below the L1 head up to which the chain is derived.
     #[arg(id = "l1.confs", long = "l1.confs", value_name = "BLOCKS", default_value_t = 0)]
     pub l1_confs: u64,
