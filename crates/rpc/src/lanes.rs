@@ -10,8 +10,11 @@ const SUBMISSIONS_MAX: usize = 4;
 /// Engine calls at once; they queue at the engine's writer anyway, payload reads do not.
 const ENGINE_CALLS_MAX: usize = 8;
 
-/// Calls to the driver at once; it answers one after the other.
+/// Calls of operators to the driver at once; it answers one after the other.
 const ADMIN_CALLS_MAX: usize = 4;
+
+/// Calls of anybody to the driver at once.
+const ROLLUP_CALLS_MAX: usize = 2;
 
 /// Keeps calls that block from taking every thread and all memory.
 ///
@@ -23,6 +26,7 @@ pub(crate) struct Lanes {
     submit: LaneState,
     engine: LaneState,
     admin: LaneState,
+    rollup: LaneState,
     timeout: Duration,
 }
 
@@ -43,6 +47,7 @@ impl Lanes {
             submit: LaneState::new(SUBMISSIONS_MAX, queue),
             engine: LaneState::new(ENGINE_CALLS_MAX, queue),
             admin: LaneState::new(ADMIN_CALLS_MAX, queue),
+            rollup: LaneState::new(ROLLUP_CALLS_MAX, queue),
             timeout: limits.call_timeout,
         }
     }
@@ -58,6 +63,7 @@ impl Lanes {
             Lane::Submit => &self.submit,
             Lane::Engine => &self.engine,
             Lane::Admin => &self.admin,
+            Lane::Rollup => &self.rollup,
         };
         let Ok(admitted) = Arc::clone(&state.admitted).try_acquire_owned() else {
             return Err(RpcError::Busy(state.queue_len_max));

@@ -39,6 +39,8 @@ pub(crate) enum Lane {
     Engine,
     /// Asks the driver, and waits for its answer.
     Admin,
+    /// The same for what anybody may ask, so that it does not keep an operator out.
+    Rollup,
 }
 
 impl Method {

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) const METHODS: &[Method] = &[
     Method::light("optimism_syncStatus", sync_status),
     Method::heavy("optimism_outputAtBlock", output_at_block),
-    Method::in_lane("optimism_safeHeadAtL1Block", Lane::Admin, safe_head_at_l1_block),
+    Method::in_lane("optimism_safeHeadAtL1Block", Lane::Rollup, safe_head_at_l1_block),
     Method::light("optimism_rollupConfig", rollup_config),
     Method::light("optimism_version", version),
 ];

@@ -162,6 +162,41 @@ async fn commands_reach_the_driver_where_they_may() {
     drop(driver);
 }
 
+/// Whatever anybody asks a driver that is busy, the operator gets through.
+#[tokio::test(flavor = "multi_thread")]
+async fn public_questions_do_not_keep_the_operator_out() {
+    let (_driver, mut handle) = Driver::start();
+    let (commands, mut inbox) = mpsc::channel(4);
+    handle.commands = commands;
+    let limits = RpcLimits { heavy_queue_len_max: 4, ..RpcLimits::default() };
+    let node = Node::with_rollup(ChainSpec::dev(), node::config(limits), Some(handle)).await;
+    let mut questions = Vec::new();
+    for _ in 0..20 {
+        let mut public = node.http().await;
+        questions.push(tokio::spawn(async move {
+            let _ = public.error("optimism_safeHeadAtL1Block", json!(["0x5"])).await;
+        }));
+    }
+    // As many are on their way as may be; the rest was refused.
+    while questions.iter().filter(|question| question.is_finished()).count() < 20 - 6 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let mut auth = node.auth().await;
+    let stop = tokio::spawn(async move { auth.call("admin_stopSequencer", json!([])).await });
+    loop {
+        match inbox.recv().await.unwrap() {
+            AdminCommand::StopSequencer { reply } => break drop(reply.send(Ok(B256::ZERO))),
+            // The driver is still at it.
+            question => questions.push(tokio::spawn(async move {
+                tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+                drop(question);
+            })),
+        }
+    }
+    assert_eq!(stop.await.unwrap(), json!(B256::ZERO));
+    questions.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_posted_payload_arrives_whole() {
     let (node, _driver) = start().await;
