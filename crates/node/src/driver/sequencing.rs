@@ -284,8 +284,9 @@ impl Driver {
         }
         if error.severity() == Severity::Bug {
             error!(%error, "block production stopped at a broken invariant: report this");
-            // Stopped already is as good.
+            // Stopped already is as good. Nobody asked for it, so somebody has to know.
             let _ = sequencing.sequencer.stop();
+            self.health.raise(Cause::ProductionFailing, error.to_string());
         } else if failures.is_power_of_two() {
             // Repeated lines are counted, not repeated.
             error!(failures, %error, "block production failed");
