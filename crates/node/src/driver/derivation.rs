@@ -77,7 +77,10 @@ impl Driver {
             self.feed.take_next(number)
         };
         let Some(block) = taken else {
-            if !self.is_caught_up && self.feed.limit() > 0 && number > self.feed.limit() {
+            // An L1 that shows less than was read of it before has not been read to its end.
+            let seen = self.checkpoints.last().map_or(0, |last| last.l1().number).max(1);
+            let limit = self.feed.limit();
+            if !self.is_caught_up && limit >= seen && number > limit {
                 self.is_caught_up = true;
                 info!(
                     l1 = deriver.origin().number,
@@ -125,7 +128,7 @@ impl Driver {
             let (l1, events, generation) = (self.l1.clone(), self.events.clone(), self.generation);
             let ids = ids.to_vec();
             let task = self.runtime.spawn(async move {
-                let ask = || l1.blobs(&block, &ids);
+                let ask = || l1.blobs_unless_gone(&block, &ids);
                 let blobs = l1.persist("blobs of block", block.number, ask).await;
                 let event = Event::Blobs { generation, block: block.hash, blobs };
                 let _ = events.send(event).await;
@@ -249,9 +252,16 @@ impl Driver {
 
     /// The same where a failure can wait: the safe head is written with the next one.
     pub(super) fn write_safe_head_or_retry(&mut self) {
-        if let Err(error) = self.write_safe_head() {
-            warn!(%error, "safe head could not be written yet");
-            self.health.raise(Cause::DerivationFailing, error.to_string());
+        if self.safe.unwritten == 0 {
+            return;
+        }
+        match self.write_safe_head() {
+            Ok(()) if self.failures.failures() == 0 => self.health.clear(Cause::DerivationFailing),
+            Ok(()) => {}
+            Err(error) => {
+                warn!(%error, "safe head could not be written yet");
+                self.health.raise(Cause::DerivationFailing, error.to_string());
+            }
         }
     }
 }

@@ -132,7 +132,6 @@ impl Driver {
                 self.publish_now_and_then();
                 continue;
             }
-            self.write_safe_head_or_retry();
             self.publish();
             let wake = [sequenced.flatten(), self.next_attempt()].into_iter().flatten().min();
             if !self.sleep(wake) {
@@ -194,8 +193,12 @@ impl Driver {
             }
             Event::Blobs { generation, block, blobs } => {
                 if generation == self.generation && self.blobs.block == Some(block) {
-                    self.blobs.answer = Some(blobs);
+                    self.blobs.answer = blobs;
                     self.blobs.task = None;
+                    if self.blobs.answer.is_none() {
+                        tracing::warn!(%block, "l1 reorganised while blobs were waited for");
+                        self.reset("l1 reorg");
+                    }
                 }
             }
             Event::SyncStart { generation, result } => {
@@ -230,8 +233,9 @@ impl Driver {
             self.l1_heads.safe = safe;
         }
         if let Some(finalized) = heads.finalized {
-            // An endpoint that is behind takes nothing back.
-            if finalized.number >= self.l1_heads.finalized.number {
+            // An endpoint that is behind takes nothing back, and none is final before it is there.
+            let known = self.l1_heads.finalized.number..=self.l1_heads.head.number;
+            if known.contains(&finalized.number) {
                 self.l1_heads.finalized = finalized;
             }
         }

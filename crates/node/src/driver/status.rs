@@ -56,8 +56,15 @@ impl Driver {
     }
 
     /// Tells where the node is.
+    ///
+    /// The L1 block that was read and the safe head it brought are told together: a batcher that saw
+    /// the one without the other would take its channel for dropped, and pay for it again.
     pub(super) fn publish(&mut self) {
         self.status.published = Some(Instant::now());
+        self.write_safe_head_or_retry();
+        if self.safe.unwritten > 0 {
+            return;
+        }
         match self.sync_status() {
             Ok(status) => {
                 self.note_progress(&status);
