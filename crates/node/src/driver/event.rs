@@ -16,8 +16,8 @@ pub(crate) enum Event {
     L1Heads(Box<L1Heads>),
     /// An L1 block was read.
     L1Block { feed: FeedId, generation: u64, block: Box<L1Block> },
-    /// Blobs were read.
-    Blobs { generation: u64, block: B256, blobs: Vec<Box<Blob>> },
+    /// Blobs were read, or their block has left L1 and nobody has them any more.
+    Blobs { generation: u64, block: B256, blobs: Option<Vec<Box<Blob>>> },
     /// A start was found, or there is none.
     SyncStart { generation: u64, result: Box<Result<StartPlan, DriverError>> },
     /// A checkpoint was compared with L1.

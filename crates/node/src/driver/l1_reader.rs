@@ -57,12 +57,24 @@ impl L1Reader {
         Ok(converted.await.expect("a panic ends the process"))
     }
 
-    /// Blobs of a block, in the order asked for.
-    pub(crate) async fn blobs(
+    /// Blobs of a block, in the order asked for; `None` if they cannot be had because another block has
+    /// taken its place.
+    pub(crate) async fn blobs_unless_gone(
         &self,
         block: &L1BlockRef,
         blobs: &[BlobId],
-    ) -> Result<Vec<Box<Blob>>, L1Error> {
+    ) -> Result<Option<Vec<Box<Blob>>>, L1Error> {
+        match self.blobs(block, blobs).await {
+            Ok(blobs) => Ok(Some(blobs)),
+            // A beacon node has the blobs of blocks on L1 only, so waiting for others has no end.
+            Err(error) => match self.block_ref_at(block.number).await {
+                Ok(found) if found.hash != block.hash => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn blobs(&self, block: &L1BlockRef, blobs: &[BlobId]) -> Result<Vec<Box<Blob>>, L1Error> {
         let header = self.client.header_by_hash(block.hash).await?;
         let ids: Vec<_> = blobs.iter().map(|blob| (blob.index, blob.versioned_hash)).collect();
         self.client.blobs(&header, &ids).await
