@@ -57,19 +57,26 @@ impl Health {
         }
     }
 
-    /// An answer was wrong, or there was none: the endpoint rests, the longer the more often.
+    /// An answer was wrong, or there was none: the endpoint rests, the longer the more often. Requests
+    /// that were under way when the rest began failed with it: they make it no longer.
     pub(crate) fn failed(&self, name: &Redacted, fault: &Fault) {
         metrics::counter!("phala_l1_failures_total", "endpoint" => name.as_str().to_owned(), "kind" => fault.kind())
             .increment(1);
+        let now = Instant::now();
         let mut state = self.state.lock();
         state.score -= state.score * SCORE_WEIGHT;
-        state.in_a_row = state.in_a_row.saturating_add(1);
         state.failures += 1;
-        let rest = rest_after(state.in_a_row).max(fault.retry_after().unwrap_or_default());
-        state.resting_until = Some(Instant::now() + rest.min(REST_MAX));
         let failure = fault.to_string();
-        if state.in_a_row == FAILURES_TO_WARN {
-            warn!(endpoint = %name, failure, "l1 endpoint keeps failing");
+        let asked = fault.retry_after().unwrap_or_default().min(REST_MAX);
+        match state.resting_until {
+            Some(until) if now < until => state.resting_until = Some(until.max(now + asked)),
+            _ => {
+                state.in_a_row = state.in_a_row.saturating_add(1);
+                state.resting_until = Some(now + rest_after(state.in_a_row).max(asked));
+                if state.in_a_row == FAILURES_TO_WARN {
+                    warn!(endpoint = %name, failure, "l1 endpoint keeps failing");
+                }
+            }
         }
         state.last_failure = Some(failure);
     }
@@ -147,5 +154,18 @@ mod tests {
         health.succeeded(&name);
         assert!(health.rest().is_zero());
         assert_eq!(health.status(&name).failures, 20);
+    }
+    #[test]
+    fn requests_that_fail_together_are_one_failure() {
+        let url = "http://localhost:1".parse().unwrap();
+        let (name, health) = (Redacted::of(&url), Health::default());
+        for _ in 0..16 {
+            health.failed(&name, &Fault::Timeout(Duration::from_secs(10)));
+        }
+        assert!(health.rest() <= REST_MIN, "{:?}", health.rest());
+        let retry_after = Some(Duration::from_secs(30));
+        health.failed(&name, &Fault::Status { status: 429, retry_after });
+        assert!(health.rest() > Duration::from_secs(29), "the endpoint asked for it");
+        assert_eq!(health.status(&name).failures, 17);
     }
 }
