@@ -3,6 +3,10 @@ use crate::DaType;
 /// One gwei, in wei.
 const GWEI: u128 = 1_000_000_000;
 
+/// Highest tip taken from a suggestion. It is the one price that is paid as offered and that nothing
+/// on L1 proves, so an endpoint could ask for the whole balance. Where more is needed, bumps get there.
+const SUGGESTED_TIP_MAX: u128 = 50 * GWEI;
+
 /// Most times a transaction is signed again with higher fees; twenty doublings are a million times
 /// the first price, so a limit of fees is reached long before.
 pub const FEE_VERSIONS_MAX: usize = 20;
@@ -67,7 +71,7 @@ pub struct FeeLimit {
 impl FeePolicy {
     /// Fees of a transaction that replaces nothing.
     pub fn suggested(&self, prices: &L1Prices, da: DaType) -> TxFees {
-        let tip = prices.tip.max(self.tip_min);
+        let tip = prices.tip.min(SUGGESTED_TIP_MAX).max(self.tip_min);
         let blob_fee_cap = match da {
             DaType::Calldata => 0,
             DaType::Blobs => prices.blob_base_fee.saturating_mul(2).max(self.blob_fee_cap_min),
@@ -134,6 +138,20 @@ mod tests {
             TxFees { tip: GWEI, fee_cap: GWEI + 14, blob_fee_cap: GWEI }
         );
         assert_eq!(policy.suggested(&cheap, DaType::Calldata).blob_fee_cap, 0);
+    }
+
+    #[test]
+    fn an_endpoint_cannot_ask_for_any_tip() {
+        let prices = L1Prices { tip: 1_000_000 * GWEI, ..PRICES };
+        for da in [DaType::Calldata, DaType::Blobs] {
+            let fees = FeePolicy::default().suggested(&prices, da);
+            assert_eq!(fees.tip, SUGGESTED_TIP_MAX);
+            assert_eq!(fees.fee_cap, 2 * PRICES.base_fee + SUGGESTED_TIP_MAX);
+        }
+        // What the operator asks for counts.
+        let policy = FeePolicy { tip_min: 80 * GWEI, ..FeePolicy::default() };
+        assert_eq!(policy.suggested(&prices, DaType::Blobs).tip, 80 * GWEI);
+        assert_eq!(policy.suggested(&PRICES, DaType::Blobs).tip, 80 * GWEI);
     }
 
     #[test]
