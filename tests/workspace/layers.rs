@@ -8,6 +8,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("phala-chainspec", 0),
     ("phala-trie", 1),
     ("phala-batch", 1),
+    ("phala-precompiles", 1),
     ("phala-evm", 2),
     ("phala-storage", 2),
     ("phala-engine", 3),

@@ -1,4 +1,5 @@
 //! What must hold of the workspace itself.
 
+mod attestation;
 mod layers;
 mod metadata;

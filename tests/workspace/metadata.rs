@@ -56,6 +56,26 @@ pub(crate) fn features(metadata: &Value, package: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// Name and version of everything a member is built from on this platform, tests aside.
+///
+/// Unlike the metadata, this leaves out optional packages that only a weak feature mentions.
+pub(crate) fn cargo_tree(member: &str) -> Vec<(String, String)> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges=normal", "--prefix=none"])
+        .args(["--format={p}", "--package", member, "--manifest-path"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).expect("cargo prints text");
+    let package = |line: &str| {
+        let mut words = line.split_whitespace();
+        let name = words.next()?.to_owned();
+        Some((name, words.next()?.trim_start_matches('v').to_owned()))
+    };
+    lines.lines().filter_map(package).collect()
+}
+
 fn array(value: &Value) -> &[Value] {
     value.as_array().expect("a list")
 }

@@ -4,6 +4,7 @@ mod environment;
 mod error;
 mod execution;
 
+mod attestation;
 mod block_evm;
 mod block_state;
 mod changes;

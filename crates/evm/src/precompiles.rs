@@ -6,8 +6,7 @@ use revm::precompile::{
     eth_precompile_fn,
 };
 
-/// Precompiles of the chain's own fork `attestation`: pure functions of their input.
-pub const ATTESTATION_PRECOMPILES: &[Precompile] = &[];
+pub use crate::attestation::ATTESTATION_PRECOMPILES;
 
 /// 300 pairs of 192 bytes.
 const KARST_PAIRING_INPUT_LEN_MAX: usize = 57_600;
@@ -34,7 +33,7 @@ fn run_karst_pairing(input: &[u8], gas_limit: u64) -> EthPrecompileResult {
 pub(crate) fn precompiles(spec: OpSpecId, attestation: bool) -> &'static Precompiles {
     static WITH_ATTESTATION: [OnceLock<Precompiles>; 11] = [const { OnceLock::new() }; 11];
     let base = base_precompiles(spec);
-    if !attestation || ATTESTATION_PRECOMPILES.is_empty() {
+    if !attestation {
         return base;
     }
     WITH_ATTESTATION[spec as usize - OpSpecId::BEDROCK as usize]

@@ -1,0 +1,13 @@
+//! The crate's promises through its public names, on the recorded evidence.
+
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+mod der_builder;
+mod gpu;
+mod gpu_chains;
+mod mutations;
+mod settle;
+mod substrate;
+mod tdx;
+mod vectors;
+mod worst_case;
