@@ -1,0 +1,15 @@
+//! `TDX_VERIFY`: an answer for every input, in time.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use phala_fuzz::in_time;
+use phala_precompiles::tdx::{TdxInput, trim_quote, verify};
+
+fuzz_target!(|data: &[u8]| {
+    let output = in_time(|| verify(data));
+    assert_eq!(output.is_ok(), TdxInput::decode(data).is_ok());
+    if let Ok(input) = TdxInput::decode(data) {
+        assert_eq!(input.encode(), data);
+    }
+    assert!(data.starts_with(trim_quote(data)));
+});
