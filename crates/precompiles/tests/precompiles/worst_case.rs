@@ -113,7 +113,7 @@ fn tdx_candidates(honest: &TdxInput) -> Vec<(String, Vec<u8>)> {
     let json = |input: &mut TdxInput| {
         let level = r#"{"tcb":{"sgxtcbcomponents":[],"pcesvn":0},"tcbDate":"2024-03-13T00:00:00Z","tcbStatus":"UpToDate"},"#;
         let text = String::from_utf8(input.collateral.tcb_info.clone()).unwrap();
-        let start = text.find("\"tcbLevels\":[").unwrap() + 13;
+        let start = text.rfind("\"tcbLevels\":[").unwrap() + 13;
         let levels = level.repeat((65_536 - text.len()) / level.len());
         let text = [&text[..start], &levels, &text[start..]].concat();
         input.collateral.tcb_info = text.into_bytes();
