@@ -1,0 +1,1 @@
+//! What is owed, as accounts of the L2 genesis.

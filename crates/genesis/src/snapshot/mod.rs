@@ -1,0 +1,1 @@
+//! From dumps to sorted pairs, and their proof against a header.

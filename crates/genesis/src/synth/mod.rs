@@ -1,0 +1,1 @@
+//! Made-up snapshots and what is owed in them.
