@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {ClaimVesting} from "./ClaimVesting.sol";
+import {AccountRecord, DataAccounts, RequestRecord, StakeRecord} from "./DataAccounts.sol";
+import {Entitlements} from "./Entitlements.sol";
+import {IStakePools} from "./IStakePools.sol";
+import {PhaAddresses} from "./PhaAddresses.sol";
+import {PhaToken} from "./PhaToken.sol";
+
+/// Pays an account out, once, after somebody has shown to have the right.
+abstract contract ClaimPayout is Entitlements, ClaimVesting {
+    event Claimed(
+        bytes32 indexed account, address indexed to, uint256 liquid, uint256 vesting, uint256 fee, address submitter
+    );
+
+    error AlreadyClaimed(bytes32 account, address to);
+    /// Nobody could ever move what is claimed to it.
+    error InvalidDestination(address to);
+    error NotClaimed(bytes32 account);
+
+    /// Stakes and requests that one claim moves at most: a transaction has gas for about twice as many.
+    uint256 public constant ROWS_PER_CLAIM = 64;
+
+    /// Stakes and requests still to be moved for an account that has claimed, the last of its rows.
+    mapping(bytes32 account => uint256) public rowsLeft;
+
+    /// Moves more stakes and requests of an account that had too many for its claim. Anybody may call.
+    function moveRows(uint32 index, uint256 count) external {
+        requireOpen();
+        AccountRecord memory record = DataAccounts.account(index);
+        address to = claimedTo[record.account];
+        if (to == address(0)) revert NotClaimed(record.account);
+        uint256 left = rowsLeft[record.account];
+        if (count > left) count = left;
+        rowsLeft[record.account] = left - count;
+        move(record, to, rows(record) - left, count);
+    }
+
+    function pay(AccountRecord memory record, address to, uint256 fee) internal {
+        requireDestination(to);
+        claimedTo[record.account] = to;
+        uint256 count = rows(record);
+        if (count > ROWS_PER_CLAIM) {
+            rowsLeft[record.account] = count - ROWS_PER_CLAIM;
+            count = ROWS_PER_CLAIM;
+        }
+        emit Claimed(record.account, to, record.liquid, record.vesting, fee, msg.sender);
+
+        PhaToken pha = PhaToken(PhaAddresses.PHA);
+        pha.delegateClaimed(to);
+        if (record.liquid > fee) pha.transfer(to, record.liquid - fee);
+        if (fee != 0) pha.transfer(msg.sender, fee);
+        if (record.vesting != 0) createVesting(to, record.vesting, record.vestingStart, record.vestingEnd);
+        move(record, to, 0, count);
+    }
+
+    /// Stakes come first, then requests.
+    function move(AccountRecord memory record, address to, uint256 first, uint256 count) private {
+        for (uint256 row = first; row < first + count; ++row) {
+            if (row < record.stakes) {
+                StakeRecord memory stake = DataAccounts.stake(record.firstStake + row);
+                IStakePools(PhaAddresses.STAKE_POOLS).claimStake(record.account, to, stake.pid, stake.shares);
+            } else {
+                RequestRecord memory request = DataAccounts.request(record.firstRequest + row - record.stakes);
+                IStakePools(PhaAddresses.STAKE_POOLS).claimRequest(record.account, to, request.pid);
+            }
+        }
+    }
+
+    function rows(AccountRecord memory record) private pure returns (uint256) {
+        return uint256(record.stakes) + record.requests;
+    }
+
+    function unclaimedRecord(uint32 index) internal view returns (AccountRecord memory record) {
+        record = DataAccounts.account(index);
+        address to = claimedTo[record.account];
+        if (to != address(0)) revert AlreadyClaimed(record.account, to);
+    }
+
+    function requireOpen() internal view {
+        requireActive();
+        requireRunning();
+    }
+
+    function requireDestination(address to) internal view {
+        if (to == address(0) || to == address(this) || to == PhaAddresses.PHA) revert InvalidDestination(to);
+    }
+}
