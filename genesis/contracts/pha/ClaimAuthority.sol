@@ -36,6 +36,8 @@ library ClaimAuthority {
     error NotProxy(bytes32 account, bytes32 delegate);
     error NotDerivative(bytes32 account, bytes32 derived);
     error NotMultisig(bytes32 account, bytes32 derived);
+    /// Derivative accounts have 16-bit indices.
+    error NoSuchDerivative(uint256 index);
     error UnknownStep(uint8 kind);
     error WrongSignatories(uint256 count);
     error WrongThreshold(uint256 threshold);
@@ -88,9 +90,9 @@ library ClaimAuthority {
         return authority.signatories.length == 0 ? holder : authority.signatories[index];
     }
 
-    /// `utility.as_derivative`. An index beyond 16 bits derives nothing that exists.
+    /// `utility.as_derivative`.
     function derivative(bytes32 parent, uint32 index) internal view returns (bytes32) {
-        if (index > type(uint16).max) revert UnknownStep(DERIVATIVE);
+        if (index > type(uint16).max) revert NoSuchDerivative(index);
         return Blake2b.hash256(bytes.concat(PREFIX, parent, littleEndian(uint16(index))));
     }
 

@@ -22,7 +22,6 @@ contract Treasury is TimelockOwned {
     event Earmarked(bytes32 indexed purpose, uint256 amount);
 
     error OnlyMigrationRecord(address caller);
-    error NoRecipient();
 
     Earmark[] private earmarks;
 
@@ -30,7 +29,6 @@ contract Treasury is TimelockOwned {
     function pay(address to, uint256 amount, bytes32 purpose) external {
         requireTimelock();
         requireActive();
-        if (to == address(0)) revert NoRecipient();
         emit Paid(to, amount, purpose);
         PhaToken(PhaAddresses.PHA).transfer(to, amount);
     }

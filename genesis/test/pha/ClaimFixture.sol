@@ -129,22 +129,23 @@ abstract contract ClaimFixture is Genesis {
     }
 
     function writeEntitlements() private {
-        bytes[4] memory tables;
+        bytes memory rows = new bytes(owed.length * 96);
+        bytes memory stakes;
+        bytes memory requests;
         for (uint256 i; i < owed.length; ++i) {
             Owed memory entry = owed[i];
-            tables[0] = bytes.concat(
-                tables[0],
+            bytes memory row = abi.encodePacked(
                 abi.encodePacked(entry.account, entry.liquid, entry.vesting, entry.vestingStart, entry.vestingEnd),
-                abi.encodePacked(uint32(tables[1].length / 24), uint16(entry.stakes.length / 24)),
-                abi.encodePacked(uint32(tables[2].length / 32), uint16(entry.requests.length / 32), bytes12(0))
+                abi.encodePacked(uint32(stakes.length / 24), uint16(entry.stakes.length / 24)),
+                abi.encodePacked(uint32(requests.length / 32), uint16(entry.requests.length / 32), bytes12(0))
             );
-            tables[1] = bytes.concat(tables[1], entry.stakes);
-            tables[2] = bytes.concat(tables[2], entry.requests);
+            copy(row, 0, rows, i * 96, 96);
+            if (entry.stakes.length != 0) stakes = bytes.concat(stakes, entry.stakes);
+            if (entry.requests.length != 0) requests = bytes.concat(requests, entry.requests);
         }
-        uint256[3] memory chunks = [uint256(255 * 96), 1_020 * 24, 765 * 32];
-        for (uint256 table; table < 3; ++table) {
-            writeTable(table, tables[table], chunks[table]);
-        }
+        writeTable(0, rows, 255 * 96);
+        writeTable(1, stakes, 1_020 * 24);
+        writeTable(2, requests, 765 * 32);
     }
 
     function writeTable(uint256 table, bytes memory rows, uint256 chunkSize) internal {
@@ -152,10 +153,14 @@ abstract contract ClaimFixture is Genesis {
             uint256 size = rows.length - chunk * chunkSize;
             if (size > chunkSize) size = chunkSize;
             bytes memory code = new bytes(size + 1);
-            for (uint256 i; i < size; ++i) {
-                code[i + 1] = rows[chunk * chunkSize + i];
-            }
+            copy(rows, chunk * chunkSize, code, 1, size);
             vm.etch(dataAccount(table, chunk), code);
+        }
+    }
+
+    function copy(bytes memory from, uint256 fromOffset, bytes memory to, uint256 toOffset, uint256 size) private pure {
+        assembly ("memory-safe") {
+            mcopy(add(add(to, 32), toOffset), add(add(from, 32), fromOffset), size)
         }
     }
 
