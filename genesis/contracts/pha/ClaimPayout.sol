@@ -10,6 +10,7 @@ import {PhaToken} from "./PhaToken.sol";
 
 /// Pays an account out, once, after somebody has shown to have the right.
 abstract contract ClaimPayout is Entitlements, ClaimVesting {
+    /// `vesting` is all of it, free or not: see `VestingCreated`.
     event Claimed(
         bytes32 indexed account, address indexed to, uint256 liquid, uint256 vesting, uint256 fee, address submitter
     );
@@ -49,9 +50,11 @@ abstract contract ClaimPayout is Entitlements, ClaimVesting {
 
         PhaToken pha = PhaToken(PhaAddresses.PHA);
         pha.delegateClaimed(to);
-        if (record.liquid > fee) pha.transfer(to, record.liquid - fee);
+        uint256 amount = record.liquid - fee;
+        // What has vested since the snapshot needs no transaction of its own, for which a claimant may have no gas.
+        if (record.vesting != 0) amount += createVesting(to, record.vesting, record.vestingStart, record.vestingEnd);
+        if (amount != 0) pha.transfer(to, amount);
         if (fee != 0) pha.transfer(msg.sender, fee);
-        if (record.vesting != 0) createVesting(to, record.vesting, record.vestingStart, record.vestingEnd);
         move(record, to, 0, count);
     }
 

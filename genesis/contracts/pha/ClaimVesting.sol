@@ -16,7 +16,9 @@ abstract contract ClaimVesting is Pausable {
         uint32 end;
     }
 
-    event VestingCreated(address indexed holder, uint256 id, uint256 amount, uint32 start, uint32 end);
+    event VestingCreated(
+        address indexed holder, uint256 id, uint256 amount, uint256 released, uint32 start, uint32 end
+    );
     event VestingReleased(address indexed holder, uint256 amount);
 
     error VestingTooLarge(uint128 amount);
@@ -49,11 +51,16 @@ abstract contract ClaimVesting is Pausable {
         due = releasable(schedule);
     }
 
-    function createVesting(address holder, uint128 amount, uint32 start, uint32 end) internal {
+    /// Returns what is free already, which the caller pays.
+    function createVesting(address holder, uint128 amount, uint32 start, uint32 end) internal returns (uint256 due) {
         if (amount > type(uint96).max) revert VestingTooLarge(amount);
-        emit VestingCreated(holder, schedules[holder].length, amount, start, end);
-        schedules[holder].push(Schedule(uint96(amount), 0, start, end));
-        PhaToken(PhaAddresses.PHA).grantVestingVotes(holder, amount);
+        Schedule memory schedule = Schedule(uint96(amount), 0, start, end);
+        due = releasable(schedule);
+        if (due == amount) return due;
+        schedule.released = uint96(due);
+        emit VestingCreated(holder, schedules[holder].length, amount, due, start, end);
+        schedules[holder].push(schedule);
+        PhaToken(PhaAddresses.PHA).grantVestingVotes(holder, amount - due);
     }
 
     /// Evenly from start to end; rounded down, so that the last wei comes at the end.

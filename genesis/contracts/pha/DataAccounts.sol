@@ -114,12 +114,12 @@ library DataAccounts {
         return read(REQUESTS, index, REQUEST_SIZE, REQUESTS_PER_CHUNK);
     }
 
+    /// Indices have 32 bits, but for the last of a run of 16 bits of them: their chunks have 32.
     function read(uint256 table, uint256 index, uint256 size, uint256 perChunk)
         private
         view
         returns (bytes memory row)
     {
-        if (index / perChunk > type(uint32).max) revert NoRow(table, index);
         address chunk = address(uint160(PhaAddresses.DATA) + uint160(table << 32 | index / perChunk));
         uint256 offset = 1 + index % perChunk * size;
         if (offset + size > chunk.code.length) revert NoRow(table, index);

@@ -20,7 +20,7 @@ contract ClaimGovernanceTest is ClaimFixture {
     address private to = account("to");
 
     function setUp() public {
-        owe(Owed(LOST, 10 ether, 5 ether, uint32(START), uint32(START) + 100, stakeRow(1, 2), ""));
+        owe(Owed(LOST, 10 ether, 5 ether, uint32(START), uint32(START) + 28 days, stakeRow(1, 2), ""));
         begin(true);
     }
 
@@ -44,7 +44,7 @@ contract ClaimGovernanceTest is ClaimFixture {
         vm.prank(account("somebody"));
         claims.executeProposal(0);
         vm.assertEq(claims.claimedTo(LOST), to);
-        vm.assertEq(pha.balanceOf(to), 10 ether);
+        vm.assertEq(pha.balanceOf(to), 12.5 ether);
         vm.assertEq(claims.vestingCount(to), 1);
         vm.assertEq(pools.count(), 1);
         vm.expectRevert(abi.encodeWithSelector(ClaimGovernance.NoProposal.selector, 0));

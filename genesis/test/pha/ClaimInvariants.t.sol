@@ -55,9 +55,11 @@ contract ClaimActors is ClaimFixture {
         uint256 liquid = claims.entitlement(from).record.liquid;
         claim_.fee = fee % (claims.feeCap(liquid) + 1);
         sign(claim_, from);
+        uint256 before = pha.balanceOf(claim_.to) + pha.balanceOf(address(this));
         try claims.claim(claim_) {
-            paid += liquid;
-            vestingCreated += claims.entitlement(from).record.vesting;
+            uint256 free = pha.balanceOf(claim_.to) + pha.balanceOf(address(this)) - before - liquid;
+            paid += liquid + free;
+            vestingCreated += claims.entitlement(from).record.vesting - free;
             ++claimsOf[from];
         } catch {
             ++refused;

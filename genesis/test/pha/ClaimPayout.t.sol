@@ -9,7 +9,9 @@ import {ClaimFixture} from "./ClaimFixture.sol";
 
 /// Vesting, stakes and withdrawal requests of claims.
 contract ClaimPayoutTest is ClaimFixture {
-    event VestingCreated(address indexed holder, uint256 id, uint256 amount, uint32 start, uint32 end);
+    event VestingCreated(
+        address indexed holder, uint256 id, uint256 amount, uint256 released, uint32 start, uint32 end
+    );
     event VestingReleased(address indexed holder, uint256 amount);
 
     bytes32 private constant VESTING = keccak256("vesting");
@@ -62,18 +64,16 @@ contract ClaimPayoutTest is ClaimFixture {
     function test_ReleasesEvenly() public {
         Claim memory vesting = signedClaim(VESTING, to);
         vm.expectEmit(true, true, true, true, address(claims));
-        emit VestingCreated(to, 0, 1_000, uint32(START) - 100, uint32(START) + 1_000);
+        emit VestingCreated(to, 0, 1_000, 90, uint32(START) - 100, uint32(START) + 1_000);
         claims.claim(vesting);
-        vm.assertEq(pha.balanceOf(to), 1 ether);
-        vm.assertEq(due(0), 90, "100 of 1,100 seconds");
+        vm.assertEq(pha.balanceOf(to), 1 ether + 90, "100 of 1,100 seconds");
 
-        vm.expectEmit(true, true, true, true, address(claims));
-        emit VestingReleased(to, 90);
-        vm.assertEq(claims.release(to, 0, 1), 90);
         vm.assertEq(claims.release(to, 0, 1), 0, "nothing more");
         vm.warp(START + 450);
         vm.assertEq(due(0), 410, "half");
-        claims.release(to, 0, 1);
+        vm.expectEmit(true, true, true, true, address(claims));
+        emit VestingReleased(to, 410);
+        vm.assertEq(claims.release(to, 0, 1), 410);
         vm.warp(START + 999);
         claims.release(to, 0, 1);
         vm.assertEq(pha.balanceOf(to), 1 ether + 999);
@@ -88,43 +88,55 @@ contract ClaimPayoutTest is ClaimFixture {
     function test_KeepsSchedulesSideBySide() public {
         claim(VESTING);
         claim(LATER);
-        claim(OVER);
-        vm.assertEq(claims.vestingCount(to), 3);
+        vm.assertEq(claims.vestingCount(to), 2);
         vm.assertEq(due(1), 0, "not begun");
-        vm.assertEq(due(2), 9, "over before it was claimed");
         vm.warp(START + 500);
         vm.assertEq(due(1), 0, "at its start");
         vm.warp(START + 600);
         vm.assertEq(due(1), 100, "a seventh");
 
         vm.assertEq(claims.release(to, 1, 1), 100, "the second alone");
-        vm.assertEq(claims.release(to, 0, type(uint256).max), 636 + 9, "the others");
-        vm.assertEq(claims.release(to, 3, 1), 0, "beyond the last");
+        vm.assertEq(claims.release(to, 0, type(uint256).max), 636 - 90, "the other");
+        vm.assertEq(claims.release(to, 2, 1), 0, "beyond the last");
         vm.assertEq(claims.release(to, type(uint256).max, type(uint256).max), 0, "far beyond");
         vm.warp(START + 2_000);
         vm.assertEq(claims.release(to, 1, 100), 600, "the rest of the second");
         vm.assertEq(claims.release(to, 0, 1), 1_000 - 636, "the rest of the first");
-        vm.assertEq(pha.balanceOf(to), 1 ether + 1_000 + 700 + 9);
-        vm.assertEq(pha.balanceOf(address(claims)), 2 ether);
+        vm.assertEq(pha.balanceOf(to), 1 ether + 1_000 + 700);
+        vm.assertEq(pha.balanceOf(address(claims)), 2 ether + 9);
+    }
+
+    function test_PaysWhatHasVestedWithTheClaim() public {
+        claim(OVER);
+        vm.assertEq(claims.vestingCount(to), 0);
+        vm.assertEq(pha.balanceOf(to), 9);
+        vm.warp(START + 850);
+        claim(LATER);
+        vm.assertEq(pha.balanceOf(to), 9 + 350);
+        vm.assertEq(pha.vestingVotes(to), 350);
+        (ClaimVesting.Schedule memory schedule,) = claims.vesting(to, 0);
+        vm.assertEq(uint256(schedule.released), 350);
     }
 
     function test_VotesWithWhatVests() public {
         claim(VESTING);
         vm.assertEq(pha.getVotes(to), 1 ether + 1_000);
+        vm.assertEq(pha.vestingVotes(to), 910);
         vm.assertEq(pha.getVotes(address(claims)), funding - 1 ether - 1_000);
+        vm.warp(START + 450);
         claims.release(to, 0, 1);
         vm.assertEq(pha.getVotes(to), 1 ether + 1_000);
-        vm.assertEq(pha.vestingVotes(to), 910);
+        vm.assertEq(pha.vestingVotes(to), 500);
         address friend = account("friend");
         vm.startPrank(to);
         pha.delegate(friend);
-        pha.transfer(account("buyer"), 1 ether + 90);
+        pha.transfer(account("buyer"), 1 ether + 500);
         vm.stopPrank();
-        vm.assertEq(pha.getVotes(friend), 910);
+        vm.assertEq(pha.getVotes(friend), 500);
     }
 
     function test_RefusesMoreVestingThanAScheduleHolds() public {
-        owe(Owed(HUGE, 0, uint128(1) << 96, 0, 1, "", ""));
+        owe(Owed(HUGE, 0, uint128(1) << 96, 0, type(uint32).max, "", ""));
         begin(true);
         Claim memory huge = signedClaim(HUGE, to);
         vm.expectRevert(abi.encodeWithSelector(ClaimVesting.VestingTooLarge.selector, uint128(1) << 96));

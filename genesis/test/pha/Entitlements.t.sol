@@ -57,7 +57,15 @@ contract EntitlementsTest is ClaimFixture {
         vm.assertEq(found.claimedTo, address(0));
         claims.claim(signedClaim(STAKER, address(this)));
         vm.assertEq(claims.entitlement(STAKER).claimedTo, address(this));
-        vm.assertEq(claims.text(STAKER, address(this), 7, 8), sentence(STAKER, address(this), 7, 8));
+        vm.assertEq(claims.entitlementAt(indexOf(STAKER)).record.account, STAKER);
+    }
+
+    function testFuzz_BuildsTheSentenceToSign(bytes32 from, address to, uint256 fee, uint64 until, uint64 chain)
+        public
+    {
+        vm.assume(chain != 0);
+        vm.chainId(chain);
+        vm.assertEq(claims.text(from, to, fee, until), sentence(from, to, fee, until));
     }
 
     function test_ReadsEachFieldAtItsPlace() public {
