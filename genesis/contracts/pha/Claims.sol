@@ -30,7 +30,15 @@ struct Claim {
 }
 
 /// Where holders of the parachain take what is theirs. A genesis writes no word of this contract's storage: what is
-/// owed is in the data accounts.
+/// owed is in the data accounts. For those who read it without calling:
+///
+///   slot 0   claimedTo: keccak(account || 0), the address
+///   slot 1   bits 0-63 pausedUntil || 64-127 pausedAt
+///   slot 2   schedules: keccak(holder || 2) is how many; number i is the word at keccak(keccak(holder || 2)) + i:
+///            bits 0-95 amount || 96-191 released || 192-223 start || 224-255 end
+///   slot 3   rowsLeft: keccak(account || 3)
+///   slot 4   proposals: keccak(index || 4): bits 0-159 to || 160-223 due; the word after it: evidence
+///   slot 5   approvals: keccak(signer || keccak(keccak of the text || 5)), 1 if given
 contract Claims is ClaimGovernance {
     using ClaimAuthority for Authority;
 

@@ -18,6 +18,8 @@ contract ClaimsTest is ClaimFixture {
     bytes32 private constant BOB = keccak256("bob");
     bytes32 private constant WHALE = keccak256("whale");
     bytes32 private constant EMPTY = keccak256("empty");
+    /// Vests, and has more stakes than a claim moves.
+    bytes32 private constant SAVER = keccak256("saver");
     address private to = account("to");
     address private relayer = account("relayer");
 
@@ -26,6 +28,7 @@ contract ClaimsTest is ClaimFixture {
         owe(BOB, 3 ether);
         owe(WHALE, 2_000 ether);
         owe(EMPTY, 0);
+        owe(Owed(SAVER, 0, 10, uint32(START) - 4, uint32(START) + 4, new bytes(67 * 24), ""));
         begin(true);
     }
 
@@ -181,7 +184,7 @@ contract ClaimsTest is ClaimFixture {
 
     function test_RefusesAnIndexWithoutRecord() public {
         Claim memory claim = signedClaim(ALICE, to);
-        uint32[3] memory beyond = [uint32(4), 255, type(uint32).max];
+        uint32[3] memory beyond = [uint32(5), 255, type(uint32).max];
         for (uint256 i; i < 3; ++i) {
             claim.index = beyond[i];
             refuse(claim, abi.encodeWithSelector(DataAccounts.NoRow.selector, 0, beyond[i]));
@@ -257,6 +260,34 @@ contract ClaimsTest is ClaimFixture {
         claims.claim(signedClaim(ALICE, to));
         vm.assertEq(pha.delegates(to), relayer);
         vm.assertEq(pha.getVotes(relayer), 100 ether);
+    }
+
+    // Storage.
+
+    function test_WritesWhereItsLayoutSays() public {
+        address self = address(claims);
+        Claim memory claim = signedClaim(ALICE, to);
+        claims.approve(ALICE, to, 0, claim.until, ALICE, true, claim.signatures[0].data);
+        claims.claim(claim);
+        claims.claim(signedClaim(SAVER, to));
+        vm.startPrank(PhaAddresses.TIMELOCK);
+        claims.proposeClaim(indexOf(BOB), relayer, "evidence");
+        claims.pause(START + 5);
+        vm.stopPrank();
+
+        vm.assertEq(vm.load(self, keccak256(abi.encode(ALICE, 0))), word(to), "claimedTo");
+        vm.assertEq(uint256(vm.load(self, bytes32(uint256(1)))), START + 5 | uint256(START) << 64, "pause");
+        bytes32 slot = keccak256(abi.encode(to, 2));
+        vm.assertEq(uint256(vm.load(self, slot)), 1, "schedules");
+        uint256 schedule = 10 | 5 << 96 | (uint256(START) - 4) << 192 | (uint256(START) + 4) << 224;
+        vm.assertEq(uint256(vm.load(self, keccak256(abi.encode(slot)))), schedule, "schedule");
+        vm.assertEq(uint256(vm.load(self, keccak256(abi.encode(SAVER, 3)))), 3, "rowsLeft");
+        slot = keccak256(abi.encode(indexOf(BOB), 4));
+        uint256 proposal = uint256(uint160(relayer)) | (uint256(START) + 14 days) << 160;
+        vm.assertEq(uint256(vm.load(self, slot)), proposal, "proposal");
+        vm.assertEq(vm.load(self, bytes32(uint256(slot) + 1)), "evidence", "evidence");
+        slot = keccak256(abi.encode(keccak256(bytes(sentence(ALICE, to, 0, claim.until))), 5));
+        vm.assertEq(uint256(vm.load(self, keccak256(abi.encode(ALICE, slot)))), 1, "approval");
     }
 
     // When nothing goes.
