@@ -42,12 +42,12 @@ abstract contract ClaimGovernance is ClaimPayout {
         emit ClaimProposalCancelled(index);
     }
 
-    /// Anybody may carry a proposal out when it is due.
-    function executeProposal(uint32 index) external {
+    /// Anybody may carry a proposal out when it is due. Up to `rows_` stakes and requests are moved at once.
+    function executeProposal(uint32 index, uint256 rows_) external {
         requireOpen();
         Proposal memory proposal = takeProposal(index);
         if (block.timestamp < proposal.due) revert NotDue(proposal.due);
-        pay(unclaimedRecord(index), proposal.to, 0);
+        pay(unclaimedRecord(index), proposal.to, 0, rows_);
     }
 
     function takeProposal(uint32 index) private returns (Proposal memory proposal) {

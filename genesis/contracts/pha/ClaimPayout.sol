@@ -20,32 +20,29 @@ abstract contract ClaimPayout is Entitlements, ClaimVesting {
     error InvalidDestination(address to);
     error NotClaimed(bytes32 account);
 
-    /// Stakes and requests that one claim moves at most: a transaction has gas for about twice as many.
-    uint256 public constant ROWS_PER_CLAIM = 64;
-
     /// Stakes and requests still to be moved for an account that has claimed, the last of its rows.
     mapping(bytes32 account => uint256) public rowsLeft;
 
-    /// Moves more stakes and requests of an account that had too many for its claim. Anybody may call.
+    /// Moves stakes and requests that did not fit the gas of a claim: some accounts have many, and shares of a vault
+    /// cost gas for each of its pools. Anybody may call.
     function moveRows(uint32 index, uint256 count) external {
         requireOpen();
         AccountRecord memory record = DataAccounts.account(index);
         address to = claimedTo[record.account];
         if (to == address(0)) revert NotClaimed(record.account);
         uint256 left = rowsLeft[record.account];
-        if (count > left) count = left;
+        count = min(count, left);
         rowsLeft[record.account] = left - count;
         move(record, to, rows(record) - left, count);
     }
 
-    function pay(AccountRecord memory record, address to, uint256 fee) internal {
+    /// Moves up to `count` stakes and requests at once.
+    function pay(AccountRecord memory record, address to, uint256 fee, uint256 count) internal {
         requireDestination(to);
         claimedTo[record.account] = to;
-        uint256 count = rows(record);
-        if (count > ROWS_PER_CLAIM) {
-            rowsLeft[record.account] = count - ROWS_PER_CLAIM;
-            count = ROWS_PER_CLAIM;
-        }
+        uint256 all = rows(record);
+        count = min(count, all);
+        if (count != all) rowsLeft[record.account] = all - count;
         emit Claimed(record.account, to, record.liquid, record.vesting, fee, msg.sender);
 
         PhaToken pha = PhaToken(PhaAddresses.PHA);

@@ -71,7 +71,7 @@ abstract contract ClaimVesting is Pausable {
         return uint256(schedule.amount) * passed / (schedule.end - schedule.start) - schedule.released;
     }
 
-    function min(uint256 a, uint256 b) private pure returns (uint256) {
+    function min(uint256 a, uint256 b) internal pure returns (uint256) {
         return a < b ? a : b;
     }
 }

@@ -27,6 +27,9 @@ struct Claim {
     uint64 until;
     /// With ascending signatories; none for `execute`.
     Signature[] signatures;
+    /// How many stakes and requests to move at once, at most; `moveRows` moves the rest. Not signed: it changes
+    /// nothing about what is whose.
+    uint32 rows;
 }
 
 /// Where holders of the parachain take what is theirs. A genesis writes no word of this contract's storage: what is
@@ -156,7 +159,7 @@ contract Claims is ClaimGovernance {
     function payOut(Claim calldata claim_, AccountRecord memory record) private {
         uint256 cap = feeCap(record.liquid);
         if (claim_.fee > cap) revert FeeAboveCap(claim_.fee, cap);
-        pay(record, claim_.to, claim_.fee);
+        pay(record, claim_.to, claim_.fee, claim_.rows);
     }
 
     function textOf(Claim calldata claim_, AccountRecord memory record) private view returns (bytes memory) {

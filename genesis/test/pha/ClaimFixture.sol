@@ -184,6 +184,7 @@ abstract contract ClaimFixture is Genesis {
         claim.wrapped = true;
         claim.to = to;
         claim.until = START + 1 days;
+        claim.rows = type(uint32).max;
     }
 
     /// The sentence of the design, put together by forge.

@@ -39,16 +39,16 @@ contract ClaimGovernanceTest is ClaimFixture {
         vm.assertEq(abi.encode(to_, due, evidence), abi.encode(to, START + DELAY, EVIDENCE));
         vm.warp(START + DELAY - 1);
         vm.expectRevert(abi.encodeWithSelector(ClaimGovernance.NotDue.selector, START + DELAY));
-        claims.executeProposal(0);
+        claims.executeProposal(0, 1);
         vm.warp(START + DELAY);
         vm.prank(account("somebody"));
-        claims.executeProposal(0);
+        claims.executeProposal(0, 1);
         vm.assertEq(claims.claimedTo(LOST), to);
         vm.assertEq(pha.balanceOf(to), 12.5 ether);
         vm.assertEq(claims.vestingCount(to), 1);
         vm.assertEq(pools.count(), 1);
         vm.expectRevert(abi.encodeWithSelector(ClaimGovernance.NoProposal.selector, 0));
-        claims.executeProposal(0);
+        claims.executeProposal(0, 1);
     }
 
     function test_LetsTheOwnerClaimFirst() public {
@@ -57,7 +57,7 @@ contract ClaimGovernanceTest is ClaimFixture {
         claims.claim(signedClaim(LOST, owner));
         vm.warp(START + DELAY);
         vm.expectRevert(abi.encodeWithSelector(ClaimPayout.AlreadyClaimed.selector, LOST, owner));
-        claims.executeProposal(0);
+        claims.executeProposal(0, 1);
         vm.expectRevert(abi.encodeWithSelector(ClaimPayout.AlreadyClaimed.selector, LOST, owner));
         propose(to);
     }
@@ -68,9 +68,9 @@ contract ClaimGovernanceTest is ClaimFixture {
         propose(to);
         vm.warp(START + DELAY);
         vm.expectRevert(abi.encodeWithSelector(ClaimGovernance.NotDue.selector, START + 10 days + DELAY));
-        claims.executeProposal(0);
+        claims.executeProposal(0, 1);
         vm.warp(START + 10 days + DELAY);
-        claims.executeProposal(0);
+        claims.executeProposal(0, 1);
         vm.assertEq(claims.claimedTo(LOST), to);
     }
 
@@ -82,7 +82,7 @@ contract ClaimGovernanceTest is ClaimFixture {
         claims.cancelProposal(0);
         vm.warp(START + DELAY);
         vm.expectRevert(abi.encodeWithSelector(ClaimGovernance.NoProposal.selector, 0));
-        claims.executeProposal(0);
+        claims.executeProposal(0, 1);
         vm.expectRevert(abi.encodeWithSelector(ClaimGovernance.NoProposal.selector, 0));
         vm.prank(PhaAddresses.TIMELOCK);
         claims.cancelProposal(0);

@@ -168,7 +168,9 @@ contract ClaimPayoutTest is ClaimFixture {
         vm.expectRevert(abi.encodeWithSelector(ClaimPayout.NotClaimed.selector, MANY));
         claims.moveRows(index, 1);
 
-        claim(MANY);
+        Claim memory first = signedClaim(MANY, to);
+        first.rows = 64;
+        claims.claim(first);
         vm.assertEq(pha.balanceOf(to), 2 ether);
         vm.assertEq(pools.count(), 64);
         vm.assertEq(claims.rowsLeft(MANY), 1_101 - 64);
@@ -184,6 +186,19 @@ contract ClaimPayoutTest is ClaimFixture {
             vm.assertEq(note(i), abi.encode(MANY, to, i + 1, i + 1, false), "stake");
         }
         vm.assertEq(note(1_100), abi.encode(MANY, to, 4_000, 0, true));
+    }
+
+    function test_ClaimsWithoutMovingStakes() public {
+        Claim memory staker = signedClaim(STAKER, to);
+        staker.rows = 0;
+        claims.claim(staker);
+        vm.assertEq(pools.count(), 0);
+        vm.assertEq(claims.rowsLeft(STAKER), 3);
+        claims.moveRows(indexOf(STAKER), 2);
+        vm.assertEq(note(1), abi.encode(STAKER, to, 7, type(uint128).max, false));
+        claims.moveRows(indexOf(STAKER), 1);
+        vm.assertEq(note(2), abi.encode(STAKER, to, 9, 0, true));
+        vm.assertEq(claims.rowsLeft(STAKER), 0);
     }
 
     function test_ClaimsNothingIfAPoolRefuses() public {

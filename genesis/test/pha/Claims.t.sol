@@ -18,7 +18,7 @@ contract ClaimsTest is ClaimFixture {
     bytes32 private constant BOB = keccak256("bob");
     bytes32 private constant WHALE = keccak256("whale");
     bytes32 private constant EMPTY = keccak256("empty");
-    /// Vests, and has more stakes than a claim moves.
+    /// Vests, and has stakes.
     bytes32 private constant SAVER = keccak256("saver");
     address private to = account("to");
     address private relayer = account("relayer");
@@ -28,7 +28,7 @@ contract ClaimsTest is ClaimFixture {
         owe(BOB, 3 ether);
         owe(WHALE, 2_000 ether);
         owe(EMPTY, 0);
-        owe(Owed(SAVER, 0, 10, uint32(START) - 4, uint32(START) + 4, new bytes(67 * 24), ""));
+        owe(Owed(SAVER, 0, 10, uint32(START) - 4, uint32(START) + 4, new bytes(4 * 24), ""));
         begin(true);
     }
 
@@ -269,7 +269,9 @@ contract ClaimsTest is ClaimFixture {
         Claim memory claim = signedClaim(ALICE, to);
         claims.approve(ALICE, to, 0, claim.until, ALICE, true, claim.signatures[0].data);
         claims.claim(claim);
-        claims.claim(signedClaim(SAVER, to));
+        claim = signedClaim(SAVER, to);
+        claim.rows = 1;
+        claims.claim(claim);
         vm.startPrank(PhaAddresses.TIMELOCK);
         claims.proposeClaim(indexOf(BOB), relayer, "evidence");
         claims.pause(START + 5);
@@ -307,7 +309,7 @@ contract ClaimsTest is ClaimFixture {
         vm.expectRevert(reason);
         claims.approve(ALICE, to, 0, claim.until, ALICE, true, claim.signatures[0].data);
         vm.expectRevert(reason);
-        claims.executeProposal(0);
+        claims.executeProposal(0, 1);
         vm.expectRevert(reason);
         claims.moveRows(0, 1);
         writeRecord(1);
@@ -328,7 +330,7 @@ contract ClaimsTest is ClaimFixture {
         vm.expectRevert(reason);
         claims.approve(ALICE, to, 0, claim.until, ALICE, true, claim.signatures[0].data);
         vm.expectRevert(reason);
-        claims.executeProposal(0);
+        claims.executeProposal(0, 1);
         vm.expectRevert(reason);
         claims.moveRows(0, 1);
         vm.expectRevert(reason);
