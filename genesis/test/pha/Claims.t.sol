@@ -83,12 +83,25 @@ contract ClaimsTest is ClaimFixture {
     }
 
     function test_RefusesDestinationsThatCannotMoveIt() public {
-        address[3] memory lost = [address(0), address(claims), address(pha)];
-        for (uint256 i; i < 3; ++i) {
+        address[6] memory lost = [
+            address(0),
+            address(claims),
+            address(pha),
+            PhaAddresses.STAKE_POOLS,
+            PhaAddresses.MIGRATION_RECORD,
+            0x5048410000000000000000000000000000001fFF
+        ];
+        for (uint256 i; i < 6; ++i) {
             refuse(
                 signedClaim(ALICE, lost[i]), abi.encodeWithSelector(ClaimPayout.InvalidDestination.selector, lost[i])
             );
         }
+    }
+
+    function test_ClaimsToTheNeighboursOfItsContracts() public {
+        claims.claim(signedClaim(ALICE, 0x5048410000000000000000000000000000002000));
+        claims.claim(signedClaim(BOB, 0x5048410000000000000000000000000000000FFF));
+        vm.assertEq(claims.claimedTo(BOB), 0x5048410000000000000000000000000000000FFF);
     }
 
     // What is signed cannot be changed.
