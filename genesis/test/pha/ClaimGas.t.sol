@@ -29,6 +29,9 @@ contract ClaimGasTest is ClaimFixture {
     uint256 private constant BASE = 20_000;
     uint256 private constant PER_WORD = 12;
 
+    /// EIP-7825.
+    uint256 private constant TRANSACTION_CAP = 1 << 24;
+
     function setUp() public {
         // As on a chain of the design's size: more than one chunk, and numbers of full length.
         for (uint256 i; i < 300; ++i) {
@@ -70,5 +73,20 @@ contract ClaimGasTest is ClaimFixture {
         uint256 used = VmGas(address(vm)).lastCallGas().gasTotalUsed + price(claim);
         emit log_named_uint("claim by key, with a fee to a new address", used);
         vm.assertLe(used, 300_000, "claim with a fee");
+    }
+
+    function test_FiftyClaimsFitATransaction() public {
+        Claim[] memory batch = new Claim[](50);
+        uint256 verifying;
+        for (uint256 i; i < 50; ++i) {
+            batch[i] = claimOf(keccak256(abi.encode(i)), account(string(abi.encodePacked("to ", i))));
+            batch[i].fee = 1 ether;
+            batch[i].signatures = signatures();
+            verifying += price(batch[i]);
+        }
+        claims.claimMany(batch);
+        uint256 used = VmGas(address(vm)).lastCallGas().gasTotalUsed + verifying;
+        emit log_named_uint("fifty claims by keys", used);
+        vm.assertLe(used, TRANSACTION_CAP, "fifty claims");
     }
 }
