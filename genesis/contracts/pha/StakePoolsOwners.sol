@@ -2,13 +2,12 @@
 pragma solidity 0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {PhaAccount} from "./PhaAccount.sol";
 import {StakePoolsQueue} from "./StakePoolsQueue.sol";
 
 /// What the owners of pools and vaults do, and what others may do to a vault that does not pay.
-abstract contract StakePoolsOwners is StakePoolsQueue, ReentrancyGuardTransient {
+abstract contract StakePoolsOwners is StakePoolsQueue {
     event PoolCreated(uint32 indexed pid, Kind kind, address indexed owner);
     event CommissionSet(uint32 indexed pid, uint32 commissionPpm);
     event CapSet(uint32 indexed pid, uint256 cap);
@@ -19,6 +18,7 @@ abstract contract StakePoolsOwners is StakePoolsQueue, ReentrancyGuardTransient 
     event Invested(uint32 indexed vault, uint32 indexed pid, uint256 amount, uint256 shares);
     event ForceRedeemed(uint32 indexed vault, uint32 indexed pid, uint256 amount, uint256 shares);
 
+    error EnteredAgain();
     error NotOwner(uint32 pid, address caller);
     error OwnerHasNotClaimed(uint32 pid, bytes32 owner);
     error CommissionAboveWhole(uint32 commissionPpm);
@@ -44,6 +44,14 @@ abstract contract StakePoolsOwners is StakePoolsQueue, ReentrancyGuardTransient 
         requireActive();
         requireRunning();
         _;
+    }
+
+    /// PHA calls nobody back; should that change, nothing here is entered twice.
+    modifier nonReentrant() {
+        if (entered) revert EnteredAgain();
+        entered = true;
+        _;
+        entered = false;
     }
 
     // Pools.
@@ -164,14 +172,14 @@ abstract contract StakePoolsOwners is StakePoolsQueue, ReentrancyGuardTransient 
                 ? 0
                 : Math.mulDiv(pool.queuedShares, worth.value, worth.shares, Math.Rounding.Ceil);
             if (needed <= pool.value) break;
-            redeem(pool, vault, pool.investments[--i], needed - pool.value);
+            redeem(pool, vault, pool.investments[--i], needed - pool.value, worth);
         }
-        // Rounding may have taken wei of the vault's worth.
-        pay(pool, vault, settle(pool, vault), maxRequests - paid);
+        pay(pool, vault, worth, maxRequests - paid);
     }
 
-    /// Turns shares that a vault has of a stake pool into at most a little more than `amount`.
-    function redeem(Pool storage pool, uint32 vault, uint32 pid, uint256 amount) private {
+    /// Turns shares that a vault has of a stake pool into at most a little more than `amount`. What rounding takes
+    /// of the vault's worth leaves `whole`.
+    function redeem(Pool storage pool, uint32 vault, uint32 pid, uint256 amount, Worth memory whole) private {
         Pool storage target = pools[pid];
         Worth memory worth = settleStakePool(target, pid);
         if (worth.value == 0) return;
@@ -180,6 +188,7 @@ abstract contract StakePoolsOwners is StakePoolsQueue, ReentrancyGuardTransient 
         uint256 shares = Math.mulDiv(amount, worth.shares, worth.value, Math.Rounding.Ceil);
         if (shares + DUST >= owned) shares = owned;
         amount = priced(shares, worth);
+        whole.value -= priced(owned, worth);
 
         // Shares that wait in the stake pool anyway go first.
         uint32 number = requestOf[pid][account];
@@ -192,6 +201,7 @@ abstract contract StakePoolsOwners is StakePoolsQueue, ReentrancyGuardTransient 
             target.queuedShares -= uint128(shares);
         }
         burnShares(target, pid, account, worth, shares, amount);
+        whole.value += amount + priced(owned - shares, worth);
         pool.value += uint128(amount);
         forgetInvestment(vault, pid);
         emit ForceRedeemed(vault, pid, amount, shares);

@@ -13,7 +13,7 @@ import {Pausable} from "./Pausable.sol";
 /// (`vaultAccount`).
 ///
 ///   slot 0    bits 0-63 and 64-127 pauses, 0 in a genesis || 128-255 staked: the sum of all stake pools' values
-///   slot 1    bits 0-191 reward index, 0 in a genesis || 192-223 number of pools, the next pid
+///   slot 1    bits 0-191 reward index, 0 in a genesis || 192-223 number of pools, the next pid || 224-231 0
 ///   slot 2    pools: P = keccak(pid || 2)
 ///   P         bits 0-127 value (a stake pool's whole value; a vault's free value) || 128-255 total shares
 ///   P + 1     bits 0-191 reward index at the last change, 0 in a genesis || 192-223 commission in ppm ||
@@ -105,6 +105,7 @@ abstract contract StakePoolsStorage is Pausable {
     // Slot 1.
     uint192 internal rewardIndex;
     uint32 public poolCount;
+    bool internal entered;
     // Slots 2 to 9.
     mapping(uint32 pid => Pool) internal pools;
     mapping(uint32 pid => mapping(bytes32 account => Position)) internal positions;

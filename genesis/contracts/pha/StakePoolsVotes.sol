@@ -14,10 +14,11 @@ import {StakePoolsValue} from "./StakePoolsValue.sol";
 /// Counting all positions at each moment's price would take a walk over every position of every holder, so a
 /// position counts with its value when it was last touched: by deposit, payment, claim or `refreshVotes`, which
 /// anybody may call for anybody. Prices do not fall, so what is recorded is never more than the stake is worth (but
-/// for the wei that rounding takes); what rewards have added since is missing until somebody calls. A new delegate
-/// counts from the same moments on. Nobody counts twice: PHA leaves its holder's votes in the token when it comes
-/// here, and the stake that is recorded here is with one delegate at a time. Stake that nobody has claimed, and
-/// vaults' stake as such, has no votes: a vault's stake votes through those who have shares of the vault.
+/// for what rounding takes of a vault when it invests, less than a billionth); what rewards have added since is
+/// missing until somebody calls. A new delegate counts from the same moments on. Nobody counts twice: PHA leaves its
+/// holder's votes in the token when it comes here, and the stake that is recorded here is with one delegate at a
+/// time. Stake that nobody has claimed, and vaults' stake as such, has no votes: a vault's stake votes through those
+/// who have shares of the vault.
 abstract contract StakePoolsVotes is StakePoolsValue {
     using Checkpoints for Checkpoints.Trace208;
 

@@ -7,8 +7,8 @@ import {StakeGenesis} from "./StakeGenesis.sol";
 import {StakePoolsHandler} from "./StakePoolsHandler.sol";
 
 /// What must hold whatever people do.
-/// forge-config: default.invariant.runs = 32
-/// forge-config: default.invariant.depth = 150
+/// forge-config: default.invariant.runs = 16
+/// forge-config: default.invariant.depth = 120
 /// forge-config: default.invariant.fail-on-revert = true
 contract StakePoolsInvariantsTest is StakeGenesis {
     StakePoolsHandler private handler;

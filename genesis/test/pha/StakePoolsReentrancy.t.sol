@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-
 import {PhaAddresses} from "../../contracts/pha/PhaAddresses.sol";
+import {StakePoolsOwners} from "../../contracts/pha/StakePoolsOwners.sol";
 import {StakeGenesis} from "./StakeGenesis.sol";
 
 /// A token that calls back, which PHA does not: what would happen if it did.
@@ -69,7 +68,7 @@ contract StakePoolsReentrancyTest is StakeGenesis {
     function refuses() private view {
         vm.assertTrue(TOKEN.called(), "called back");
         vm.assertEq(
-            TOKEN.answer(), abi.encodePacked(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector)
+            TOKEN.answer(), abi.encodePacked(StakePoolsOwners.EnteredAgain.selector)
         );
     }
 
