@@ -168,9 +168,8 @@ abstract contract StakePoolsOwners is StakePoolsQueue {
         uint256 paid = pay(pool, vault, worth, maxRequests);
         uint256 i = pool.investments.length;
         for (; i > 0 && maxPools > 0; maxPools--) {
-            uint256 needed = worth.shares == 0
-                ? 0
-                : Math.mulDiv(pool.queuedShares, worth.value, worth.shares, Math.Rounding.Ceil);
+            uint256 needed =
+                worth.shares == 0 ? 0 : Math.mulDiv(pool.queuedShares, worth.value, worth.shares, Math.Rounding.Ceil);
             if (needed <= pool.value) break;
             redeem(pool, vault, pool.investments[--i], needed - pool.value, worth);
         }

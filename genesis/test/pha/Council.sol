@@ -33,8 +33,12 @@ abstract contract Council is StakeGenesis {
         writeRole(keccak256("CANCELLER_ROLE"), PhaAddresses.GOVERNOR);
         writeRole(keccak256("CANCELLER_ROLE"), PhaAddresses.TIMELOCK);
         writeRole(keccak256("EXECUTOR_ROLE"), address(0));
-        for (uint256 i = 0; i < 6; i++) writeSeat(0, i, councillor(i));
-        for (uint256 i = 0; i < 4; i++) writeSeat(1, i, technician(i));
+        for (uint256 i = 0; i < 6; i++) {
+            writeSeat(0, i, councillor(i));
+        }
+        for (uint256 i = 0; i < 4; i++) {
+            writeSeat(1, i, technician(i));
+        }
     }
 
     function writeRole(bytes32 role, address who) private {
@@ -75,11 +79,15 @@ abstract contract Council is StakeGenesis {
 
     /// Lets the first `count` seats of a list claim, each to an address of its own.
     function seatCouncil(uint256 count) internal {
-        for (uint256 i = 0; i < count; i++) claim(councillor(i), member(i));
+        for (uint256 i = 0; i < count; i++) {
+            claim(councillor(i), member(i));
+        }
     }
 
     function seatCommittee(uint256 count) internal {
-        for (uint256 i = 0; i < count; i++) claim(technician(i), member(i));
+        for (uint256 i = 0; i < count; i++) {
+            claim(technician(i), member(i));
+        }
     }
 
     function member(uint256 i) internal pure returns (address) {

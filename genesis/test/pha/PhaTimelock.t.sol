@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {TimelockControllerUpgradeable} from
-    "@openzeppelin/contracts-upgradeable/governance/TimelockControllerUpgradeable.sol";
+import {
+    TimelockControllerUpgradeable
+} from "@openzeppelin/contracts-upgradeable/governance/TimelockControllerUpgradeable.sol";
 
 import {PhaAddresses} from "../../contracts/pha/PhaAddresses.sol";
 import {PhaTimelock} from "../../contracts/pha/PhaTimelock.sol";
@@ -40,7 +41,8 @@ contract PhaTimelockTest is Council {
         governor[0] = PhaAddresses.GOVERNOR;
         library_.initialize(8 days, governor, anybody, address(0));
         vm.assertEq(TIMELOCK.getMinDelay(), library_.getMinDelay());
-        bytes32[4] memory roles = [bytes32(0), keccak256("PROPOSER_ROLE"), keccak256("CANCELLER_ROLE"), keccak256("EXECUTOR_ROLE")];
+        bytes32[4] memory roles =
+            [bytes32(0), keccak256("PROPOSER_ROLE"), keccak256("CANCELLER_ROLE"), keccak256("EXECUTOR_ROLE")];
         for (uint256 i = 0; i < 4; i++) {
             vm.assertEq(
                 TIMELOCK.hasRole(roles[i], PhaAddresses.GOVERNOR), library_.hasRole(roles[i], PhaAddresses.GOVERNOR)
@@ -91,7 +93,9 @@ contract PhaTimelockTest is Council {
         seatCouncil(5);
         bytes32 operation = schedule(0);
         // 4 of 5: 3 are less than two thirds.
-        for (uint256 i = 0; i < 3; i++) voteToCancel(i, operation);
+        for (uint256 i = 0; i < 3; i++) {
+            voteToCancel(i, operation);
+        }
         voteToCancel(2, operation);
         vm.assertTrue(TIMELOCK.isOperationPending(operation), "pending");
         voteToCancel(4, operation);
@@ -177,7 +181,9 @@ contract PhaTimelockTest is Council {
         bytes32 operation = schedule(0);
         voteToCancel(0, operation);
         bytes32[] memory seats = new bytes32[](3);
-        for (uint256 i = 0; i < 3; i++) seats[i] = bytes32(uint256(uint160(member(10 + i))));
+        for (uint256 i = 0; i < 3; i++) {
+            seats[i] = bytes32(uint256(uint160(member(10 + i))));
+        }
         vm.prank(PhaAddresses.TIMELOCK);
         TIMELOCK.setCouncil(seats);
         voteToCancel(11, operation);
@@ -250,9 +256,8 @@ contract PhaTimelockTest is Council {
     // Seats.
 
     function test_only_governance_changes_the_seats() public {
-        bytes memory error = abi.encodeWithSelector(
-            TimelockControllerUpgradeable.TimelockUnauthorizedCaller.selector, address(this)
-        );
+        bytes memory error =
+            abi.encodeWithSelector(TimelockControllerUpgradeable.TimelockUnauthorizedCaller.selector, address(this));
         vm.expectRevert(error);
         TIMELOCK.setCouncil(new bytes32[](1));
         vm.expectRevert(error);

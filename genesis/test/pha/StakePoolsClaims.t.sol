@@ -53,7 +53,9 @@ contract StakePoolsClaimsTest is StakeGenesis {
         vm.assertEq(POOLS.poolCount(), 301);
 
         writeVault(301, OWNER, 0, ONE, ONE, 1.25e18);
-        for (uint32 i = 0; i < 19; i++) writeInvestment(301, i, 1_000 + i, i + 1);
+        for (uint32 i = 0; i < 19; i++) {
+            writeInvestment(301, i, 1_000 + i, i + 1);
+        }
         read = pool(301);
         vm.assertEq(uint256(read.kind), 2);
         vm.assertEq(read.priceCheckpoint, 1.25e18);

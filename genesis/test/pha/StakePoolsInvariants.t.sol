@@ -87,7 +87,9 @@ contract StakePoolsInvariantsTest is StakeGenesis {
         for (uint32 pid = 0; pid < 4; pid++) {
             StakePoolsStorage.Pool memory read = pool(pid);
             uint256 sum = pid < 2 ? 0 : read.ownerDue;
-            for (uint256 i = 0; i < all.length; i++) sum += POOLS.sharesOf(pid, all[i]);
+            for (uint256 i = 0; i < all.length; i++) {
+                sum += POOLS.sharesOf(pid, all[i]);
+            }
             vm.assertEq(sum, read.totalShares);
         }
     }
@@ -97,7 +99,9 @@ contract StakePoolsInvariantsTest is StakeGenesis {
         for (uint32 pid = 0; pid < 4; pid++) {
             (uint256 value,) = POOLS.worthOf(pid);
             uint256 sum;
-            for (uint256 i = 0; i < all.length; i++) sum += POOLS.valueOf(pid, POOLS.sharesOf(pid, all[i]));
+            for (uint256 i = 0; i < all.length; i++) {
+                sum += POOLS.valueOf(pid, POOLS.sharesOf(pid, all[i]));
+            }
             vm.assertLe(sum, value, "sum");
         }
     }

@@ -67,9 +67,7 @@ contract StakePoolsReentrancyTest is StakeGenesis {
 
     function refuses() private view {
         vm.assertTrue(TOKEN.called(), "called back");
-        vm.assertEq(
-            TOKEN.answer(), abi.encodePacked(StakePoolsOwners.EnteredAgain.selector)
-        );
+        vm.assertEq(TOKEN.answer(), abi.encodePacked(StakePoolsOwners.EnteredAgain.selector));
     }
 
     function test_nothing_is_entered_again_while_a_deposit_pulls_pha() public {
