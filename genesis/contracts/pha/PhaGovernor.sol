@@ -12,8 +12,8 @@ import {
     GovernorTimelockControlUpgradeable
 } from "@openzeppelin/contracts-upgradeable/governance/extensions/GovernorTimelockControlUpgradeable.sol";
 
-import {IMigrationRecord} from "./IMigrationRecord.sol";
 import {IPhaVotes} from "./IPhaVotes.sol";
+import {MigrationRecord} from "./MigrationRecord.sol";
 import {PhaAddresses} from "./PhaAddresses.sol";
 
 /// What the governor asks the stake pools.
@@ -26,14 +26,13 @@ interface IStakeVotes {
 /// A quorum is 4 % of the eligible supply at the time of the vote's snapshot: all PHA but that in claims, treasury,
 /// reward stream and escrow, of which the token keeps checkpoints. Stake counts as eligible, claimed or not.
 ///
-/// Proposals are taken once a fifth of the holders' PHA in the claims contract has been claimed, or at a fixed time,
-/// so that the first to claim do not decide alone.
+/// Proposals are taken once a fifth of the holders' PHA in the claims contract has been claimed, or 180 days after
+/// activation, so that the first to claim do not decide alone.
 ///
 /// Storage, for those who write a genesis. There is no initializer, so nothing is left to lock. Words of text hold
 /// it in their high bytes and twice its length in the lowest:
 ///
-///   slot 0   bits 0-127 PHA that the claims contract is funded with, wei || 128-191 time from which proposals are
-///            taken in any case: the genesis' + 15,552,000 || 192-199 0
+///   slot 0   bit 0: open; 0 in a genesis
 ///   0x7c712897014dbe49c045ef1299aa2d5f9e67e48eea4403efa21f1e0f3ac0cb00       "Phala Governor", the name
 ///   0xa16a46d94261c7517cc8ff89f61c0ce93598e3c849801011dee649a6a557d100 + 2   "Phala Governor", of EIP-712's domain
 ///   0xa16a46d94261c7517cc8ff89f61c0ce93598e3c849801011dee649a6a557d100 + 3   "1", of EIP-712's domain
@@ -48,25 +47,30 @@ contract PhaGovernor is
 {
     event Opened();
 
+    /// See `MigrationRecord.activate`.
+    error NotActive();
     /// Too little is claimed, and it is too early to decide without.
-    error NotOpen(uint256 unclaimed, uint256 holderPha, uint64 opensAt);
+    error NotOpen(uint256 unclaimed, uint256 funding, uint256 opensAt);
 
     uint256 private constant QUORUM_PERCENT = 4;
     uint256 private constant CLAIMED_PERCENT = 20;
+    uint256 private constant LONGEST_WAIT = 180 days;
 
-    // Slot 0.
-    uint128 public holderPha;
-    uint64 public opensAt;
     /// Once open, always open: whoever gives PHA to the claims contract cannot close it.
     bool public opened;
 
     /// Takes proposals from now on, if enough is claimed or the time has come. Anybody may call.
     function open() public {
         if (opened) return;
+        MigrationRecord record = MigrationRecord(PhaAddresses.MIGRATION_RECORD);
+        uint256 activatedAt = record.activatedAt();
+        if (activatedAt == 0) revert NotActive();
+        uint256 funding = record.claimsFunding();
+        // PHA that vests has left these votes with its claim.
         uint256 unclaimed = IPhaVotes(PhaAddresses.PHA).getVotes(PhaAddresses.CLAIMS);
-        bool isActive = IMigrationRecord(PhaAddresses.MIGRATION_RECORD).active();
-        bool isClaimed = unclaimed * 100 <= uint256(holderPha) * (100 - CLAIMED_PERCENT);
-        if (!isActive || !isClaimed && block.timestamp < opensAt) revert NotOpen(unclaimed, holderPha, opensAt);
+        bool isClaimed = unclaimed * 100 <= funding * (100 - CLAIMED_PERCENT);
+        uint256 opensAt = activatedAt + LONGEST_WAIT;
+        if (!isClaimed && block.timestamp < opensAt) revert NotOpen(unclaimed, funding, opensAt);
         opened = true;
         emit Opened();
     }

@@ -34,6 +34,8 @@ contract RewardStream is IRewardStream, TimelockOwned {
     error GpuReserveTooSmall(uint256 reserve, uint256 amount);
     error RateTooHigh(uint256 rate);
 
+    IPhaVotes private constant PHA = IPhaVotes(PhaAddresses.PHA);
+
     uint32 private constant WHOLE_PPM = 1_000_000;
     uint32 private constant MIN_CUT_INTERVAL = 1 days;
 
@@ -77,7 +79,7 @@ contract RewardStream is IRewardStream, TimelockOwned {
         if (due == 0) return 0;
         stakingDue = 0;
         if (!anythingStaked) return 0;
-        pha().transfer(PhaAddresses.STAKE_POOLS, due);
+        PHA.transfer(PhaAddresses.STAKE_POOLS, due);
         return due;
     }
 
@@ -93,7 +95,7 @@ contract RewardStream is IRewardStream, TimelockOwned {
         accrue();
         amount = treasuryDue;
         treasuryDue = 0;
-        pha().transfer(PhaAddresses.TREASURY, amount);
+        PHA.transfer(PhaAddresses.TREASURY, amount);
     }
 
     // Governance.
@@ -122,7 +124,7 @@ contract RewardStream is IRewardStream, TimelockOwned {
         accrue();
         if (amount > gpuReserve) revert GpuReserveTooSmall(gpuReserve, amount);
         gpuReserve -= amount;
-        pha().transfer(to, amount);
+        PHA.transfer(to, amount);
         emit GpuReserveSpent(to, amount);
     }
 
@@ -148,7 +150,7 @@ contract RewardStream is IRewardStream, TimelockOwned {
         }
         now_.amount += (block.timestamp - from) * now_.rate;
         uint256 owed = stakingDue + treasuryDue + gpuReserve;
-        uint256 held = pha().balanceOf(address(this));
+        uint256 held = PHA.balanceOf(address(this));
         uint256 budget = held > owed ? held - owed : 0;
         if (now_.amount > budget) now_.amount = budget;
     }
@@ -157,9 +159,5 @@ contract RewardStream is IRewardStream, TimelockOwned {
         toTreasury = amount * treasuryPpm / WHOLE_PPM;
         toStaking = amount * stakingPpm / WHOLE_PPM;
         toGpu = amount - toTreasury - toStaking;
-    }
-
-    function pha() private pure returns (IPhaVotes) {
-        return IPhaVotes(PhaAddresses.PHA);
     }
 }

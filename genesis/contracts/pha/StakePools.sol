@@ -42,7 +42,7 @@ contract StakePools is StakePoolsOwners, IStakePools {
         Pool storage pool = requirePool(pid);
         bytes32 account = PhaAccount.fromAddress(msg.sender);
         requireAdmitted(pool, pid, account);
-        pha().transferFrom(msg.sender, address(this), amount);
+        PHA.transferFrom(msg.sender, address(this), amount);
         Worth memory worth;
         (worth, shares) = mintShares(pool, pid, account, amount);
         if (shares < minShares) revert TooFewShares(shares, minShares);
@@ -100,7 +100,7 @@ contract StakePools is StakePoolsOwners, IStakePools {
         }
         if (paid != 0) {
             delete kept[account];
-            pha().transfer(to, paid);
+            PHA.transfer(to, paid);
         }
         emit RequestClaimed(pid, account, to, shares, paid);
     }

@@ -115,7 +115,7 @@ abstract contract StakePoolsOwners is StakePoolsQueue {
         uint256 due = pool.ownerDue;
         pool.ownerDue = 0;
         if (pool.kind == Kind.StakePool) {
-            pha().transfer(owner, due);
+            PHA.transfer(owner, due);
         } else {
             bytes32 account = PhaAccount.fromAddress(owner);
             positions[pid][account].shares += uint128(due);

@@ -32,7 +32,7 @@ abstract contract StakePoolsQueue is StakePoolsVotes {
     /// How long a vault has to find the PHA for a request; then anybody may redeem its stakes.
     uint256 public constant VAULT_WAIT = 21 days;
 
-    /// Requests that a deposit or a request pays in passing: enough to keep a queue moving, for at most some 400,000 gas.
+    /// Requests that a deposit or a request pays in passing: enough to keep a queue moving, for some 400,000 gas.
     uint256 internal constant PAID_IN_PASSING = 4;
 
     /// Makes shares for PHA that the caller has brought in. Returns the pool's worth with them.
@@ -165,7 +165,7 @@ abstract contract StakePoolsQueue is StakePoolsVotes {
         }
         address to = PhaAccount.resolve(account);
         if (to == address(0)) kept[account] += amount;
-        else pha().transfer(to, amount);
+        else PHA.transfer(to, amount);
     }
 
     /// Strikes a stake pool from the list of a vault that has no shares of it any more. The list is as short as
@@ -196,7 +196,7 @@ abstract contract StakePoolsQueue is StakePoolsVotes {
         amount = pool.value;
         if (amount == 0) return 0;
         removeValue(pool, amount);
-        pha().transfer(PhaAddresses.TREASURY, amount);
+        PHA.transfer(PhaAddresses.TREASURY, amount);
         emit Orphaned(pid, amount);
     }
 }

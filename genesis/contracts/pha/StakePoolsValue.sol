@@ -19,6 +19,9 @@ abstract contract StakePoolsValue is StakePoolsStorage {
     event Rewarded(uint32 indexed pid, uint256 reward, uint256 commission);
     event CommissionTaken(uint32 indexed vault, uint256 shares, uint256 price);
 
+    IPhaVotes internal constant PHA = IPhaVotes(PhaAddresses.PHA);
+    IRewardStream private constant STREAM = IRewardStream(PhaAddresses.REWARD_STREAM);
+
     /// What all shares of a pool are worth, and how many there are.
     struct Worth {
         uint256 value;
@@ -73,14 +76,14 @@ abstract contract StakePoolsValue is StakePoolsStorage {
 
     /// Takes staking's part out of the stream and spreads it over all that is staked.
     function collect() internal {
-        uint256 amount = stream().takeStaking(staked != 0);
+        uint256 amount = STREAM.takeStaking(staked != 0);
         if (amount != 0) rewardIndex += SafeCast.toUint192(Math.mulDiv(amount, INDEX_ONE, staked));
     }
 
     /// The reward index, with what the stream would pay now.
     function currentIndex() internal view returns (uint256 index) {
         index = rewardIndex;
-        if (staked != 0) index += Math.mulDiv(stream().pendingStaking(), INDEX_ONE, staked);
+        if (staked != 0) index += Math.mulDiv(STREAM.pendingStaking(), INDEX_ONE, staked);
     }
 
     function worthAt(Pool storage pool, uint32 pid, uint256 index) internal view returns (Worth memory worth) {
@@ -124,13 +127,5 @@ abstract contract StakePoolsValue is StakePoolsStorage {
             }
         }
         worth = Worth(value, shares + commission);
-    }
-
-    function pha() internal pure returns (IPhaVotes) {
-        return IPhaVotes(PhaAddresses.PHA);
-    }
-
-    function stream() private pure returns (IRewardStream) {
-        return IRewardStream(PhaAddresses.REWARD_STREAM);
     }
 }

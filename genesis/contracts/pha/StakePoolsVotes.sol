@@ -58,7 +58,7 @@ abstract contract StakePoolsVotes is StakePoolsValue {
     function recount(address holder, uint256 previous, uint256 votes) internal {
         Voter storage voter = voters[holder];
         (address from, uint256 before) = (voter.delegatee, voter.votes);
-        address to = pha().delegates(holder);
+        address to = PHA.delegates(holder);
         uint256 afterwards = before + votes - previous;
         voter.votes = SafeCast.toUint96(afterwards);
         if (from == to) {

@@ -52,7 +52,8 @@ abstract contract Council is StakeGenesis {
     }
 
     function writeGovernor() private {
-        write(PhaAddresses.GOVERNOR, 0, 10_000_000 * ONE | (START + 180 days) << 128);
+        // Funding of the claims contract.
+        write(PhaAddresses.MIGRATION_RECORD, 8, 10_000_000 * ONE);
         write(PhaAddresses.GOVERNOR, NAME_SLOT, text("Phala Governor"));
         write(PhaAddresses.GOVERNOR, DOMAIN_SLOT + 2, text("Phala Governor"));
         write(PhaAddresses.GOVERNOR, DOMAIN_SLOT + 3, text("1"));
