@@ -31,6 +31,7 @@ interface Vm {
     function store(address account, bytes32 slot, bytes32 value) external;
     function txGasPrice(uint256 price) external;
     function warp(uint256 timestamp) external;
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
 
     function assertEq(address left, address right) external pure;
     function assertEq(bool left, bool right) external pure;

@@ -107,13 +107,16 @@ contract GpuJobSettlement is TokenVault, TypedData {
         /// While posted, the only operator that may accept, or zero.
         address worker;
         uint8 gpuCount;
-        uint32 runFor;
-        uint32 challengeWindow;
+        /// Seconds, as the next.
+        uint24 runFor;
+        uint24 challengeWindow;
         uint16 feeBps;
+        /// Of the time of acceptance.
+        uint16 missedBps;
         // Slot 2.
         /// While posted, the highest acceptable.
         uint128 price;
-        /// Accepted: what was promised of the bond. From commit on: what the worker asks for.
+        /// From the receipt that counts: what the worker asks for.
         uint128 amount;
         // Slots 3 to 5.
         /// keccak256(specHash, inputHash)
@@ -251,8 +254,8 @@ contract GpuJobSettlement is TokenVault, TypedData {
         job.gpuClass = terms.gpuClass;
         job.worker = terms.provider;
         job.gpuCount = terms.gpuCount;
-        job.runFor = terms.runFor;
-        job.challengeWindow = windowOf(terms);
+        job.runFor = uint24(terms.runFor);
+        job.challengeWindow = uint24(windowOf(terms));
         job.feeBps = feeBps;
         job.price = terms.maxPrice;
         job.terms = termsHash(terms.specHash, terms.inputHash);
@@ -292,13 +295,12 @@ contract GpuJobSettlement is TokenVault, TypedData {
         uint128 maximum = job.price;
         if (price > maximum) revert PriceAboveMaximum(price, maximum);
         uint64 runBy = uint64(block.timestamp) + job.runFor;
-        uint128 bond = uint128(uint256(price) * missedBps / BPS);
-
         job.state = State.Accepted;
         job.deadline = runBy;
         job.worker = worker;
         job.price = price;
-        job.amount = bond;
+        job.missedBps = missedBps;
+        uint128 bond = promiseOf(job);
         emit JobAccepted(jobId, worker, msg.sender, price, runBy, bond);
         credit(job.client, maximum - price);
         WORKERS.engage(worker, msg.sender, runBy, job.workloadId, job.gpuClass, job.gpuCount, bond);
@@ -359,13 +361,11 @@ contract GpuJobSettlement is TokenVault, TypedData {
         if (state != State.Posted && state != State.Accepted) revert NotThisState(jobId, state);
         if (block.timestamp <= job.deadline) revert DeadlineAhead(jobId, job.deadline);
         if (state == State.Posted) return refund(jobId, job, 0);
-        (address worker, uint128 bond) = (job.worker, job.amount);
         if (POLICY.paused(AttestationAddresses.GPU_SETTLE, Attestation.VERSION)) {
+            WORKERS.disengage(job.worker, promiseOf(job));
             refund(jobId, job, 0);
-            WORKERS.excuse(worker, bond);
         } else {
-            uint256 penalty = WORKERS.penalize(worker, job.client, bond);
-            refund(jobId, job, penalty);
+            refund(jobId, job, WORKERS.penalize(job.worker, job.client, promiseOf(job)));
         }
     }
 
@@ -524,7 +524,7 @@ contract GpuJobSettlement is TokenVault, TypedData {
         if (job.terms != termsHash(receipt.specHash, receipt.inputHash)) return Refusal.WrongTerms;
         if (receipt.finishedAt > block.timestamp) return Refusal.NotFinished;
         WorkerRegistry.Standing standing =
-            WORKERS.conclude(settled.worker, receipt.epoch, receipt.startedAt, receipt.finishedAt, job.amount);
+            WORKERS.standingOf(settled.worker, receipt.epoch, receipt.startedAt, receipt.finishedAt);
         if (standing == WorkerRegistry.Standing.NotCovered) return Refusal.NotCovered;
         if (standing == WorkerRegistry.Standing.Denied) return Refusal.WorkerDenied;
 
@@ -550,7 +550,7 @@ contract GpuJobSettlement is TokenVault, TypedData {
         job.state = State.Settled;
         uint256 price = job.price;
         uint256 fee = amount * job.feeBps / BPS;
-        address payout = WORKERS.payoutOf(job.worker);
+        address payout = WORKERS.disengage(job.worker, promiseOf(job));
         emit JobSettled(jobId, job.worker, payout, amount - fee, fee, price - amount);
         credit(payout, amount - fee);
         credit(treasury, fee);
@@ -562,6 +562,11 @@ contract GpuJobSettlement is TokenVault, TypedData {
         job.state = State.Refunded;
         emit JobRefunded(jobId, job.client, job.price, penalty);
         credit(job.client, job.price);
+    }
+
+    /// What the client of an accepted job was promised of the worker's bond.
+    function promiseOf(Job storage job) private view returns (uint128) {
+        return uint128(uint256(job.price) * job.missedBps / BPS);
     }
 
     function requireState(bytes32 jobId, Job storage job, State state) private view {

@@ -66,7 +66,7 @@ contract WorkerRegistry is TokenVault, TypedData {
         bytes32 ppidHash;
         // Slot 5.
         uint128 bond;
-        /// Of the bond, promised to clients of accepted jobs.
+        /// Of the bond, promised to clients of jobs that are not settled.
         uint128 reserved;
     }
 
@@ -115,7 +115,6 @@ contract WorkerRegistry is TokenVault, TypedData {
         bytes32 issuerKeyHash,
         bytes32 leafKeyHash
     );
-    /// Not for the promises that receipts end: `JobCommitted` tells of them, `JobAccepted` how much they were.
     event BondChanged(address indexed worker, uint256 bond, uint256 reserved);
     event WorkerFrozen(address indexed worker);
     event WorkerUnfrozen(address indexed worker);
@@ -312,20 +311,12 @@ contract WorkerRegistry is TokenVault, TypedData {
         emitBond(worker, record);
     }
 
-    /// Judges a receipt's worker and time, and if the receipt may count ends the promise made for its job.
-    function conclude(address worker, uint64 epoch, uint64 startedAt, uint64 finishedAt, uint128 amount)
-        external
-        onlySettlement
-        returns (Standing)
-    {
+    /// Ends the promise made for a job without blame; returns who is paid for this worker's jobs.
+    function disengage(address worker, uint128 amount) external onlySettlement returns (address) {
         Worker storage record = workers[worker];
-        Status status = record.status;
-        if (status == Status.Denied) return Standing.Denied;
-        Epoch memory covered = epochs[worker][epoch];
-        // An epoch there never was begins at 0, which none does.
-        if (covered.from == 0 || startedAt < covered.from || finishedAt > covered.until) return Standing.NotCovered;
         record.reserved -= amount;
-        return status == Status.Frozen ? Standing.Frozen : Standing.Good;
+        emitBond(worker, record);
+        return record.payout;
     }
 
     /// Slashing of a missed deadline: what was promised for the job goes to its client, as far as it is there.
@@ -337,13 +328,6 @@ contract WorkerRegistry is TokenVault, TypedData {
         record.bond = bond - uint128(paid);
         emitBond(worker, record);
         credit(client, paid);
-    }
-
-    /// Ends the promise made for a job without blame.
-    function excuse(address worker, uint128 amount) external onlySettlement {
-        Worker storage record = workers[worker];
-        record.reserved -= amount;
-        emitBond(worker, record);
     }
 
     /// Slashing of a proven lie: the whole bond, half of it to the reporter, and the worker is out for good.
@@ -366,9 +350,18 @@ contract WorkerRegistry is TokenVault, TypedData {
         return workers[worker];
     }
 
-    /// Who is paid for this worker's jobs.
-    function payoutOf(address worker) external view returns (address) {
-        return workers[worker].payout;
+    /// What a receipt of this worker for this time is worth today.
+    function standingOf(address worker, uint64 epoch, uint64 startedAt, uint64 finishedAt)
+        external
+        view
+        returns (Standing)
+    {
+        Status status = workers[worker].status;
+        if (status == Status.Denied) return Standing.Denied;
+        Epoch memory covered = epochs[worker][epoch];
+        // An epoch there never was begins at 0, which none does.
+        if (covered.from == 0 || startedAt < covered.from || finishedAt > covered.until) return Standing.NotCovered;
+        return status == Status.Frozen ? Standing.Frozen : Standing.Good;
     }
 
     function statusOf(address worker) external view returns (Status) {
