@@ -400,7 +400,8 @@ contract GpuJobSettlement is TokenVault, TypedData {
     }
 
     /// Two receipts with different digests for one job, both signed by one worker: it loses its whole bond, half
-    /// of it to the caller (withdrawn from WorkerRegistry), and may never work again.
+    /// of it to the caller (withdrawn from WorkerRegistry), and may never work again. Who shows that first is
+    /// rewarded, so show it where nobody can look ahead.
     function reportEquivocation(
         Attestation.Receipt calldata a,
         bytes calldata signatureA,

@@ -40,7 +40,7 @@ contract WorkerRegistry is TokenVault, TypedData {
         Frozen,
         /// 3: leaves; its bond is released after `releaseAt`.
         Retired,
-        /// 4: signed two receipts for one job, and lost its bond. For good.
+        /// 4: signed two receipts for one job and lost its bond, for good; what is left of it is for promises.
         Denied
     }
 
@@ -315,6 +315,12 @@ contract WorkerRegistry is TokenVault, TypedData {
     function disengage(address worker, uint128 amount) external onlySettlement returns (address) {
         Worker storage record = workers[worker];
         record.reserved -= amount;
+        if (record.status == Status.Denied) {
+            // What was kept for this promise is needed no more.
+            uint128 kept = lesser(record.bond, record.reserved);
+            credit(treasury, record.bond - kept);
+            record.bond = kept;
+        }
         emitBond(worker, record);
         return record.payout;
     }
@@ -323,25 +329,27 @@ contract WorkerRegistry is TokenVault, TypedData {
     function penalize(address worker, address client, uint128 amount) external onlySettlement returns (uint256 paid) {
         Worker storage record = workers[worker];
         record.reserved -= amount;
-        uint128 bond = record.bond;
-        paid = amount < bond ? amount : bond;
-        record.bond = bond - uint128(paid);
+        paid = lesser(amount, record.bond);
+        record.bond -= uint128(paid);
         emitBond(worker, record);
         credit(client, paid);
     }
 
-    /// Slashing of a proven lie: the whole bond, half of it to the reporter, and the worker is out for good.
+    /// Slashing of a proven lie: the whole bond, and the worker is out for good. Half goes to the reporter at
+    /// once. The other half is for the promises that are not kept yet, then for the treasury.
     function deny(address worker, address reporter) external onlySettlement {
         Worker storage record = workers[worker];
         Status status = record.status;
         if (status == Status.None || status == Status.Denied) revert NotThisStatus(worker, status);
         record.status = Status.Denied;
-        uint256 lost = record.bond;
-        record.bond = 0;
+        uint128 lost = record.bond;
+        uint128 reward = lost / 2;
+        uint128 kept = lesser(lost - reward, record.reserved);
+        record.bond = kept;
         emit WorkerDenied(worker, reporter, lost);
-        uint256 reward = lost / 2;
+        emitBond(worker, record);
         credit(reporter, reward);
-        credit(treasury, lost - reward);
+        credit(treasury, lost - reward - kept);
     }
 
     // Views.
@@ -573,6 +581,10 @@ contract WorkerRegistry is TokenVault, TypedData {
         record.bond = uint128(wanted);
         emitBond(worker, record);
         pull(msg.sender, wanted - bond);
+    }
+
+    function lesser(uint128 a, uint128 b) private pure returns (uint128) {
+        return a < b ? a : b;
     }
 
     function emitBond(address worker, Worker storage record) private {

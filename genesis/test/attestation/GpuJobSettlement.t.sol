@@ -959,16 +959,46 @@ contract GpuJobSettlementTest is World {
         );
     }
 
-    function test_ALiarWithAJobAtHandPaysOnlyOnce() public {
-        bytes32 jobId = acceptedJob(worker, PRICE);
-        lie(worker, jobId);
+    /// Half of a liar's bond stays for what it promised before, so that a liar that reports itself does not
+    /// take from its clients.
+    function test_ALiarsPromisesAreKept() public {
+        bytes32 missed = acceptedJob(worker, PRICE);
+        bytes32 done = acceptedJob(worker, PRICE);
+        commit(worker.key, receiptOf(done, 60 ether));
+        lie(worker, missed);
+        vm.assertEq(registry.credits(account("reporter")), H100_BOND, "half to the reporter");
+        vm.assertEq(registry.credits(treasury), H100_BOND - 2 * PROMISE, "the rest to the treasury");
+        vm.assertEq(registry.workerOf(worker.worker).bond, 2 * PROMISE, "kept");
+
         vm.warp(START + 2 hours + 1);
         vm.expectEmit(true, true, true, true, address(settlement));
-        emit GpuJobSettlement.JobRefunded(jobId, client, PRICE, 0);
-        settlement.expire(jobId);
-        vm.assertEq(settlement.credits(client), 100 ether, "escrow");
-        vm.assertEq(registry.credits(client), 0, "nothing is left to pay a penalty from");
-        vm.assertEq(token.balanceOf(address(registry)), 3 * H100_BOND, "held");
+        emit GpuJobSettlement.JobRefunded(missed, client, PRICE, PROMISE);
+        settlement.expire(missed);
+        vm.assertEq(registry.credits(client), PROMISE, "penalty");
+        vm.assertEq(registry.workerOf(worker.worker).bond, PROMISE, "kept for the other");
+        vm.prank(client);
+        settlement.release(done);
+        vm.assertEq(registry.credits(treasury), H100_BOND - PROMISE, "not needed any more");
+        vm.assertEq(registry.workerOf(worker.worker).bond, 0, "nothing is left");
+    }
+
+    function test_ALiarWhoPromisedEverythingPaysTheFirstOfItsClients() public {
+        GpuJobSettlement.Terms memory t = terms(worker);
+        t.maxPrice = 12_500 ether;
+        bytes32 first = post(t);
+        bytes32 second = post(t);
+        accept(first, worker, 12_500 ether);
+        accept(second, worker, 12_000 ether);
+        lie(worker, "elsewhere");
+        vm.assertEq(registry.credits(treasury), 0, "nothing for the treasury");
+        vm.assertEq(registry.workerOf(worker.worker).bond, H100_BOND, "half is kept");
+        vm.warp(START + 2 hours + 1);
+        settlement.expire(second);
+        vm.assertEq(registry.credits(client), 1_200 ether, "all of a promise");
+        settlement.expire(first);
+        vm.assertEq(registry.credits(client), 1_250 ether, "what is left for the other");
+        vm.assertEq(registry.workerOf(worker.worker).bond, 0, "bond");
+        vm.assertEq(registry.workerOf(worker.worker).reserved, 0, "promises");
     }
 
     function test_EquivocationIsOneWorkerAndOneJobAndTwoDigests() public {
