@@ -2,16 +2,18 @@
 // Breaks a contract in one place at a time and runs tests that should notice. Prints every mutant that
 // they did not notice; exits with 1 if there is one that --known does not list.
 //
-//   tools/mutate.mjs FILE [--functions a,b,c] --tests GLOB [--known FILE] [--list] [--forge COMMAND]
+//   tools/mutate.mjs FILE [--in FILE] --at ADDRESS [--functions a,b] --suites FILE:CONTRACT,... [--known FILE] [--list]
 //
-// Works in a copy of the project, without the optimizer and with the contracts apart from their tests, so
-// that a mutant takes seconds. A mutant that does not compile is no mutant.
+// FILE is broken; it is, or --in is, a contract that tests find at a fixed address, where its code is replaced
+// behind the `setUp` of each suite. All mutants are compiled in this process, then one run of forge in a copy of the project
+// tries them, each as a test that passes if some test of the suites fails. Tests with arguments are left out.
 
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import solc from "solc";
 
 /// What to replace on a line of code. Each match is one mutant.
 const OPERATORS = [
@@ -62,16 +64,17 @@ const OPERATORS = [
 function options(args) {
   const [file] = args;
   const value = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
-  if (!file || !value("--tests")) {
-    console.error("usage: mutate.mjs FILE [--functions a,b] --tests GLOB [--known FILE] [--list] [--forge COMMAND]");
+  if (!file || !value("--at") || !value("--suites")) {
+    console.error("usage: mutate.mjs FILE [--in FILE] --at ADDRESS [--functions a,b] --suites FILE:CONTRACT,... [--known FILE] [--list]");
     process.exit(2);
   }
   return {
     file,
+    target: value("--in") ?? file,
+    address: value("--at"),
     functions: value("--functions")?.split(","),
-    tests: value("--tests"),
+    suites: value("--suites").split(",").map((suite) => suite.split(":")),
     known: value("--known"),
-    forge: value("--forge")?.split(" ") ?? ["./tools/forge.sh"],
     list: args.includes("--list"),
   };
 }
@@ -108,9 +111,10 @@ function mutantsOf(source, functions) {
   return mutants;
 }
 
-const { file, functions, tests, known, forge, list } = options(process.argv.slice(2));
+const { file, target, address, functions, suites, known, list } = options(process.argv.slice(2));
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..");
 const source = readFileSync(join(folder, file), "utf8");
+const contract = basename(target, ".sol");
 const mutants = mutantsOf(source, functions);
 const name = (mutant) => `${mutant.function}: \`${mutant.before}\` -> \`${mutant.after}\``;
 if (list) {
@@ -119,42 +123,107 @@ if (list) {
   process.exit(0);
 }
 
+/// Runtime code of a version of the contract; `undefined` if it does not compile. Without the optimizer,
+/// which takes most of the time and changes nothing the tests see.
+function compile(text) {
+  const find = (path) => {
+    const found = [join(folder, path), join(folder, "node_modules", path)].find((each) => existsSync(each));
+    return found ? { contents: readFileSync(found, "utf8") } : { error: `no ${path}` };
+  };
+  const outputSelection = { [target]: { [contract]: ["evm.deployedBytecode.object"] } };
+  const sources = { [target]: { content: readFileSync(join(folder, target), "utf8") }, [file]: { content: text } };
+  const settings = { evmVersion: "prague", optimizer: { enabled: false }, outputSelection };
+  const input = { language: "Solidity", sources, settings };
+  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: find }));
+  return output.contracts?.[target]?.[contract]?.evm.deployedBytecode.object || undefined;
+}
+
+/// The test that tries a mutant by its number. Number 0 is no mutant.
+function driver(count) {
+  const imports = suites.map(([path, suite]) => `import {${suite}} from "${join("..", path)}";`);
+  const tries = suites.map(([path, suite]) => {
+    const artifact = JSON.parse(readFileSync(join(copy, "out", basename(path), `${suite}.json`), "utf8"));
+    const selectors = Object.entries(artifact.methodIdentifiers)
+      .filter(([signature]) => /^test\w*\(\)$/.test(signature))
+      .map(([, selector]) => selector);
+    return `        if (notices(address(new ${suite}()), hex"${selectors.join("")}", code)) return true;`;
+  });
+  const tests = Array.from({ length: count - 1 }, (_, i) => `    function test_${i + 1}() public { require(tried(${i + 1}), "survived"); }`);
+  return `// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+${imports.join("\n")}
+interface Cheats {
+    function etch(address, bytes calldata) external;
+    function parseBytes(string calldata) external pure returns (bytes memory);
+    function readFile(string calldata) external view returns (string memory);
+    function revertToState(uint256) external returns (bool);
+    function snapshotState() external returns (uint256);
+    function toString(uint256) external pure returns (string memory);
+}
+contract Mutants {
+    bool public constant IS_TEST = true;
+    Cheats private constant cheats = Cheats(address(uint160(uint256(keccak256("hevm cheat code")))));
+    function tried(uint256 number) private returns (bool) {
+        bytes memory code = cheats.parseBytes(cheats.readFile(string.concat("out/mutants/", cheats.toString(number))));
+${tries.join("\n")}
+        return false;
+    }
+    function notices(address suite, bytes memory selectors, bytes memory code) private returns (bool) {
+        uint256 empty = cheats.snapshotState();
+        (bool success,) = suite.call(abi.encodeWithSignature("setUp()"));
+        require(success, "setUp");
+        cheats.etch(${address}, code);
+        for (uint256 i; i < selectors.length; i += 4) {
+            uint256 state = cheats.snapshotState();
+            (success,) = suite.call(abi.encodePacked(selectors[i], selectors[i + 1], selectors[i + 2], selectors[i + 3]));
+            cheats.revertToState(state);
+            if (!success) return true;
+        }
+        cheats.revertToState(empty);
+        return false;
+    }
+    function test_0() public { require(!tried(0), "the tests fail before anything is changed"); }
+${tests.join("\n")}
+}
+`;
+}
+
 const copy = mkdtempSync(join(tmpdir(), "mutate-"));
 for (const part of ["contracts", "test", "tools", "artifacts", "foundry.toml", "package.json"]) {
   cpSync(join(folder, part), join(copy, part), { recursive: true });
 }
 symlinkSync(join(folder, "node_modules"), join(copy, "node_modules"));
 
-/// Whether the tests pass; `undefined` if this does not compile.
-function passes() {
-  const args = [...forge.slice(1), "test", "--match-path", tests, "--fuzz-runs", "32", "--fail-fast"];
-  const env = { ...process.env, FOUNDRY_OPTIMIZER: "false", FOUNDRY_DYNAMIC_TEST_LINKING: "true" };
-  const { status, stdout, stderr } = spawnSync(forge[0], args, { cwd: copy, env, encoding: "utf8" });
-  if (/Compiler run failed|Compilation failed/.test(stdout + stderr)) return undefined;
-  // A hunt for a mutant must not count a forge that did not run.
-  if (!/Ran \d+ tests? /.test(stdout)) throw new Error(`forge ran no tests:\n${stdout}${stderr}`);
-  return status === 0;
+function forge(...args) {
+  const env = { ...process.env, FOUNDRY_OPTIMIZER: "false" };
+  return spawnSync("./tools/forge.sh", args, { cwd: copy, env, encoding: "utf8", maxBuffer: 1 << 30 });
 }
 
-if (passes() !== true) throw new Error("the tests fail before anything is changed");
-const accepted = known && existsSync(known) ? readFileSync(known, "utf8") : "";
-const count = { killed: 0, invalid: 0, explained: 0, survived: 0 };
-for (const [index, mutant] of mutants.entries()) {
-  if (index % 10 === 0) console.error(`${index} of ${mutants.length}`);
-  writeFileSync(join(copy, file), mutant.text);
-  const verdict = passes();
-  if (verdict === undefined) count.invalid += 1;
-  else if (!verdict) count.killed += 1;
-  else if (accepted.includes(name(mutant))) count.explained += 1;
-  else {
-    count.survived += 1;
-    console.log(`SURVIVED ${name(mutant)}`);
-  }
+console.error(`${mutants.length} mutants to compile`);
+const codes = [{ code: compile(source) }];
+for (const mutant of mutants) {
+  const code = compile(mutant.text);
+  if (code) codes.push({ code, mutant });
 }
+mkdirSync(join(copy, "out", "mutants"), { recursive: true });
+codes.forEach(({ code }, number) => writeFileSync(join(copy, "out", "mutants", `${number}`), `0x${code}`));
+
+const built = forge("build", ...suites.map(([path]) => path));
+if (built.status !== 0) throw new Error(`the suites do not compile:\n${built.stdout}${built.stderr}`);
+writeFileSync(join(copy, "test", "Mutants.t.sol"), driver(codes.length));
+console.error(`${codes.length - 1} mutants to try`);
+const { stdout, stderr } = forge("test", "--match-path", "test/Mutants.t.sol");
 rmSync(copy, { recursive: true });
-const { killed, invalid, explained, survived } = count;
+
+const killed = new Set([...stdout.matchAll(/^\[PASS\] test_(\d+)\(\)/gm)].map(([, number]) => Number(number)));
+if (!killed.has(0)) throw new Error(`forge did not get to the mutants:\n${stdout.slice(-4_000)}${stderr}`);
+const accepted = known && existsSync(known) ? readFileSync(known, "utf8") : "";
+const survivors = codes.flatMap(({ mutant }, number) => (killed.has(number) ? [] : [name(mutant)]));
+const open = survivors.filter((survivor) => !accepted.includes(survivor));
+for (const survivor of open) console.log(`SURVIVED ${survivor}`);
+const explained = survivors.length - open.length;
 console.log(
-  `${file}: ${mutants.length - invalid} mutants, ${killed} killed, ${explained} explained, ${survived} not explained` +
-    ` (${invalid} more do not compile)`,
+  `${file}: ${codes.length - 1} mutants, ${killed.size - 1} killed, ${explained} explained, ${open.length} not explained` +
+    ` (${mutants.length + 1 - codes.length} more do not compile)`,
 );
-process.exit(survived > 0 ? 1 : 0);
+process.exit(open.length > 0 ? 1 : 0);

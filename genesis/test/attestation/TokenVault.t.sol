@@ -13,35 +13,16 @@ import {BonusToken, CallingToken, FalseToken, FeeToken, TestToken} from "./Token
 import {World} from "./World.sol";
 
 /// Tokens that do what the accounts here could not bear.
-contract StrangeTokensTest is World {
-    function test_ATokenThatTakesAFeeIsRefused() public {
-        makeWorld(new FeeToken());
+abstract contract StrangeTokenTest is World {
+    function refusesEscrow(bytes memory reason) internal {
         GpuJobSettlement.Terms memory t = terms(machine(1, 1));
-        vm.expectRevert(abi.encodeWithSelector(TokenVault.TransferMismatch.selector, 100 ether, 99 ether));
+        vm.expectRevert(reason);
         vm.prank(client);
         settlement.post(t);
         vm.assertEq(settlement.clientNonces(client), 0, "nothing happened");
-        refusesBond(abi.encodeWithSelector(TokenVault.TransferMismatch.selector, H100_BOND, H100_BOND * 99 / 100));
     }
 
-    function test_ATokenThatGivesABonusIsRefused() public {
-        makeWorld(new BonusToken());
-        GpuJobSettlement.Terms memory t = terms(machine(1, 1));
-        vm.expectRevert(abi.encodeWithSelector(TokenVault.TransferMismatch.selector, 100 ether, 100 ether + 1));
-        vm.prank(client);
-        settlement.post(t);
-    }
-
-    function test_ATokenThatSaysNoIsHeard() public {
-        makeWorld(new FalseToken());
-        GpuJobSettlement.Terms memory t = terms(machine(1, 1));
-        vm.expectRevert(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(token)));
-        vm.prank(client);
-        settlement.post(t);
-        refusesBond(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(token)));
-    }
-
-    function refusesBond(bytes memory reason) private {
+    function refusesBond(bytes memory reason) internal {
         Machine memory worker = machine(1, 1);
         uint64 refBlock = refBlockNow();
         bytes32 nonce = nonceOf(worker, refBlock);
@@ -51,9 +32,57 @@ contract StrangeTokensTest is World {
         vm.expectRevert(reason);
         registry.register(operator, payout, refBlock, platform, gpus, signature);
     }
+}
+
+contract FeeTokenTest is StrangeTokenTest {
+    function setUp() public {
+        makeWorld(new FeeToken());
+    }
+
+    function test_ATokenThatTakesAFeeIsRefused() public {
+        refusesEscrow(abi.encodeWithSelector(TokenVault.TransferMismatch.selector, 100 ether, 99 ether));
+        refusesBond(abi.encodeWithSelector(TokenVault.TransferMismatch.selector, H100_BOND, H100_BOND * 99 / 100));
+    }
+
+    function test_APriceOfNothingMovesNothing() public {
+        GpuJobSettlement.Terms memory t = terms(machine(1, 1));
+        t.maxPrice = 0;
+        bytes32 jobId = post(t);
+        vm.prank(client);
+        settlement.cancel(jobId);
+        vm.assertEq(settlement.credits(client), 0, "credit");
+    }
+}
+
+contract BonusTokenTest is StrangeTokenTest {
+    function setUp() public {
+        makeWorld(new BonusToken());
+    }
+
+    function test_ATokenThatGivesABonusIsRefused() public {
+        refusesEscrow(abi.encodeWithSelector(TokenVault.TransferMismatch.selector, 100 ether, 100 ether + 1));
+        refusesBond(abi.encodeWithSelector(TokenVault.TransferMismatch.selector, H100_BOND, H100_BOND + 1));
+    }
+}
+
+contract FalseTokenTest is StrangeTokenTest {
+    function setUp() public {
+        makeWorld(new FalseToken());
+    }
+
+    function test_ATokenThatSaysNoIsHeard() public {
+        bytes memory reason = abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(token));
+        refusesEscrow(reason);
+        refusesBond(reason);
+    }
+}
+
+contract GiftTest is World {
+    function setUp() public {
+        makeWorld(new TestToken());
+    }
 
     function test_WhatNobodyPulledIsNobodysMoney() public {
-        makeWorld(new TestToken());
         token.mint(address(settlement), 5 ether);
         bytes32 jobId = post(terms(machine(1, 1)));
         vm.prank(client);
@@ -61,16 +90,6 @@ contract StrangeTokensTest is World {
         vm.prank(client);
         vm.assertEq(settlement.withdraw(), 100 ether, "only what was escrowed");
         vm.assertEq(token.balanceOf(address(settlement)), 5 ether, "gift");
-    }
-
-    function test_APriceOfNothingMovesNothing() public {
-        makeWorld(new FeeToken());
-        GpuJobSettlement.Terms memory t = terms(machine(1, 1));
-        t.maxPrice = 0;
-        bytes32 jobId = post(t);
-        vm.prank(client);
-        settlement.cancel(jobId);
-        vm.assertEq(settlement.credits(client), 0, "credit");
     }
 }
 
