@@ -5,8 +5,9 @@
 //   tools/mutate.mjs FILE [--in FILE] --at ADDRESS [--functions a,b] --suites FILE:CONTRACT,... [--known FILE] [--list]
 //
 // FILE is broken; it is, or --in is, a contract that tests find at a fixed address, where its code is replaced
-// behind the `setUp` of each suite. All mutants are compiled in this process, then one run of forge in a copy of the project
-// tries them, each as a test that passes if some test of the suites fails. Tests with arguments are left out.
+// behind the `setUp` of each suite. All mutants are compiled in this process, then one run of forge in a copy
+// of the project tries them, each as a test that passes if some test of the suites fails. Tests with arguments
+// are left out.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -103,6 +104,7 @@ function mutantsOf(source, functions) {
         const here = new RegExp(pattern.source, "y");
         here.lastIndex = match.index;
         const changed = line.replace(here, replacement);
+        if (changed === line) continue;
         const text = [...lines.slice(0, index), changed, ...lines.slice(index + 1)].join("\n");
         mutants.push({ function: where[index], before: line.trim(), after: changed.trim() || "(dropped)", text });
       }

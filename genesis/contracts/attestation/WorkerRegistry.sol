@@ -304,10 +304,9 @@ contract WorkerRegistry is TokenVault, TypedData {
         if (gpuClass != record.gpuClass) revert ClassMismatch(gpuClass, record.gpuClass);
         if (gpuCount > record.gpuCount) revert TooFewGpus(gpuCount, record.gpuCount);
         if (!POLICY.isWelcome(workloadId, record.ppidHash)) revert NotThisStatus(worker, Status.Frozen);
-        (uint128 bond, uint128 reserved) = (record.bond, record.reserved);
-        uint128 free = bond > reserved ? bond - reserved : 0;
+        uint128 free = record.bond - lesser(record.bond, record.reserved);
         if (amount > free) revert BondTooLow(amount, free);
-        record.reserved = reserved + amount;
+        record.reserved += amount;
         emitBond(worker, record);
     }
 

@@ -875,7 +875,10 @@ contract GpuJobSettlementTest is World {
         vm.expectRevert(abi.encodeWithSelector(GpuJobSettlement.DeadlineAhead.selector, jobId, uint64(START + 1 hours)));
         settlement.expire(jobId);
         vm.warp(START + 1 hours + 1);
+        vm.recordLogs();
         settlement.expire(jobId);
+        // The refund and its credit: no bond has anything to do with it.
+        vm.assertEq(vm.getRecordedLogs().length, 2, "events");
         assertState(jobId, GpuJobSettlement.State.Refunded);
         vm.assertEq(settlement.credits(client), 100 ether, "refund");
         refusesState(jobId, GpuJobSettlement.State.Refunded);

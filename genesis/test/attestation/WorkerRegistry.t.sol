@@ -507,6 +507,22 @@ contract WorkerRegistryTest is World {
         vm.assertEq(registry.workerOf(worker.worker).bond, 4_000 ether, "still");
     }
 
+    function test_ABondThatIsCompleteIsLeftAlone() public {
+        register(worker);
+        vm.roll(1_010);
+        Renewal memory sent = goodRenewal(worker);
+        vm.recordLogs();
+        registry.renew(sent.worker, sent.refBlock, sent.platform, sent.gpus, sent.signature);
+        vm.assertEq(vm.getRecordedLogs().length, 1, "only that it is attested");
+    }
+
+    function test_ABondMayBeAsLargeAsItsPlace() public {
+        tighten(abi.encodeCall(policy.setBond, (H100, type(uint128).max)));
+        token.mint(operator, type(uint128).max);
+        register(machine(5, 1));
+        vm.assertEq(registry.workerOf(machine(5, 1).worker).bond, type(uint128).max, "bond");
+    }
+
     function test_ABondBeyondAllMeasureIsRefused() public {
         tighten(abi.encodeCall(policy.setBond, (H100, 1 << 127)));
         refuses(
