@@ -6,6 +6,7 @@ mod error;
 pub mod gpu;
 mod pem;
 mod reader;
+mod roots;
 pub mod settle;
 pub mod substrate;
 pub mod tdx;
@@ -16,4 +17,5 @@ pub use address::{
     GPU_SETTLE_ADDRESS, GPU_VERIFY_ADDRESS, SUBSTRATE_VERIFY_ADDRESS, TDX_VERIFY_ADDRESS,
 };
 pub use error::{Frame, GpuRefusal, TdxRefusal};
+pub use roots::Roots;
 pub use verdict::{ACCEPTED, REJECTED};

@@ -1,8 +1,8 @@
 use alloy_primitives::B256;
 
-use super::{key::KEY_LEN, verifier::ROOT};
+use super::key::KEY_LEN;
 use crate::{
-    Frame,
+    Frame, Roots,
     pem::{self, CERTIFICATE_LEN_MAX},
     reader::Reader,
 };
@@ -66,7 +66,7 @@ impl GpuInput {
     /// Evidence as devices give it: a PEM chain that ends with NVIDIA's root, which is dropped.
     pub fn from_pem(chain: &[u8], challenge: Challenge) -> Option<Self> {
         let mut certificates = pem::certificates(chain)?;
-        certificates.pop().filter(|root| root == ROOT)?;
+        certificates.pop().filter(|root| root == Roots::in_force().nvidia())?;
         Some(Self { anchor: GpuAnchor::Root, certificates, challenge: Some(challenge) })
     }
 

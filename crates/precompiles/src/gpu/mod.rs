@@ -20,7 +20,7 @@ pub use input::{Challenge, GpuAnchor, GpuInput};
 
 use alloy_sol_types::SolValue;
 
-use crate::{Frame, GpuRefusal, reader::words, unwind::or_on_panic, verdict};
+use crate::{Frame, GpuRefusal, Roots, reader::words, unwind::or_on_panic, verdict};
 
 /// Parsing of four certificates and the report.
 const GAS_BASE: u64 = 10_000;
@@ -45,6 +45,11 @@ pub fn verify(input: &[u8]) -> Result<Vec<u8>, Frame> {
 
 /// The same verdict with the reason of a refusal, which is not part of consensus.
 pub fn explain(input: &[u8]) -> Result<Result<GpuClaims, GpuRefusal>, Frame> {
+    explain_under(Roots::in_force(), input)
+}
+
+/// The same under roots of the caller's choice.
+pub fn explain_under(roots: &Roots, input: &[u8]) -> Result<Result<GpuClaims, GpuRefusal>, Frame> {
     let input = GpuInput::decode(input)?;
-    Ok(or_on_panic("GPU_VERIFY", Err(GpuRefusal::Panic), || verifier::verify(&input)))
+    Ok(or_on_panic("GPU_VERIFY", Err(GpuRefusal::Panic), || verifier::verify(roots, &input)))
 }

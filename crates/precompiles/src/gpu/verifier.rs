@@ -6,14 +6,13 @@ use super::{
     key::Key,
     report::Report,
 };
-use crate::GpuRefusal;
-
-/// NVIDIA Device Identity CA.
-pub(super) const ROOT: &[u8] = include_bytes!("../../roots/nvidia_device_identity_ca.der");
+use crate::{GpuRefusal, Roots};
 
 /// Parses and compares everything first; signatures, which cost the time, come last.
-pub(super) fn verify(input: &GpuInput) -> Result<GpuClaims, GpuRefusal> {
-    let root = Certificate::parse(ROOT).expect("the embedded root is a certificate");
+pub(super) fn verify(roots: &Roots, input: &GpuInput) -> Result<GpuClaims, GpuRefusal> {
+    // The root stands after the last certificate. Only one of a test can be none.
+    let no_root = GpuRefusal::Certificate { index: input.certificates.len() };
+    let root = Certificate::parse(roots.nvidia()).ok_or(no_root)?;
     let anchor = match &input.anchor {
         GpuAnchor::Root => Anchor { key: root.key, subject: Some(root.subject) },
         GpuAnchor::Key(key) => Anchor { key: Key(key), subject: None },
@@ -60,9 +59,9 @@ mod tests {
     #[test]
     fn the_root_is_the_pinned_one() {
         let hash = hex!("102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48");
-        assert_eq!(Sha256::digest(ROOT)[..], hash);
+        assert_eq!(Sha256::digest(Roots::pinned().nvidia())[..], hash);
         assert_eq!(
-            Certificate::parse(ROOT).and_then(|root| root.common_name()),
+            Certificate::parse(Roots::pinned().nvidia()).and_then(|root| root.common_name()),
             Some("NVIDIA Device Identity CA")
         );
     }

@@ -14,7 +14,7 @@ pub use quote::trim_quote;
 
 use alloy_sol_types::SolValue;
 
-use crate::{Frame, TdxRefusal, reader::words, unwind::or_on_panic, verdict};
+use crate::{Frame, Roots, TdxRefusal, reader::words, unwind::or_on_panic, verdict};
 
 /// Nine P-256 verifications, 1.8 ms where `ecrecover` takes 30 us: 1.4 times its time per gas.
 const GAS_BASE: u64 = 250_000;
@@ -35,6 +35,11 @@ pub fn verify(input: &[u8]) -> Result<Vec<u8>, Frame> {
 
 /// The same verdict with the reason of a refusal, which is not part of consensus.
 pub fn explain(input: &[u8]) -> Result<Result<TdxClaims, TdxRefusal>, Frame> {
+    explain_under(Roots::in_force(), input)
+}
+
+/// The same under roots of the caller's choice.
+pub fn explain_under(roots: &Roots, input: &[u8]) -> Result<Result<TdxClaims, TdxRefusal>, Frame> {
     let input = TdxInput::decode(input)?;
-    Ok(or_on_panic("TDX_VERIFY", Err(TdxRefusal::Panic), || verifier::verify(&input)))
+    Ok(or_on_panic("TDX_VERIFY", Err(TdxRefusal::Panic), || verifier::verify(roots, &input)))
 }

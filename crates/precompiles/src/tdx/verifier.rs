@@ -1,19 +1,16 @@
 use dcap_qvl::{QuoteCollateralV3, QuotePolicy, configs::RustCryptoConfig, verify::QuoteVerifier};
 
 use super::{Collateral, TdxClaims, TdxInput, pck_chain::PckChain, quote::Quote};
-use crate::{TdxRefusal, pem};
-
-/// Intel SGX Root CA, valid to 2049-12-31.
-const ROOT: &[u8] = include_bytes!("../../roots/intel_sgx_root_ca.der");
+use crate::{Roots, TdxRefusal, pem};
 
 /// Frames the quote, then asks the library with one candidate for each certificate.
-pub(super) fn verify(input: &TdxInput) -> Result<TdxClaims, TdxRefusal> {
+pub(super) fn verify(roots: &Roots, input: &TdxInput) -> Result<TdxClaims, TdxRefusal> {
     let quote = Quote::parse(&input.quote)?;
-    let chain = PckChain::from_pem(quote.pck_chain, ROOT)?;
+    let chain = PckChain::from_pem(quote.pck_chain, roots.intel())?;
     let collateral = public_form(&input.collateral, &chain)?;
     // The root is ours and the backend is named: what other crates in the build switch on in
     // the library must not matter.
-    let claims = QuoteVerifier::<RustCryptoConfig>::new_with_config(ROOT.to_vec())
+    let claims = QuoteVerifier::<RustCryptoConfig>::new_with_config(roots.intel().to_vec())
         .verify_with_policy(
             quote.bytes,
             collateral,
@@ -52,6 +49,6 @@ mod tests {
     #[test]
     fn the_root_is_the_pinned_one() {
         let hash = hex!("44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3");
-        assert_eq!(Sha256::digest(ROOT)[..], hash);
+        assert_eq!(Sha256::digest(Roots::pinned().intel())[..], hash);
     }
 }
