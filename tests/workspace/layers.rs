@@ -11,6 +11,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("phala-precompiles", 1),
     ("phala-evm", 2),
     ("phala-storage", 2),
+    ("phala-test-evidence", 2),
     ("phala-genesis-lib", 2),
     ("phala-engine", 3),
     ("phala-txpool", 3),

@@ -3,3 +3,4 @@
 mod attestation;
 mod layers;
 mod metadata;
+mod test_roots;
