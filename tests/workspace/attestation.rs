@@ -84,3 +84,18 @@ fn no_feature_widens_what_is_accepted() {
 fn the_tree_of_the_node_would_not_pass() {
     assert!(cargo_tree("phala-node").iter().any(|(name, _)| name == "ring"));
 }
+
+/// A panic of a library has to become a refusal, so nothing may be built to abort instead.
+#[test]
+fn every_profile_unwinds() {
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let manifest: toml::Table = std::fs::read_to_string(manifest).unwrap().parse().unwrap();
+    let profiles = manifest["profile"].as_table().unwrap();
+    assert!(profiles.contains_key("ci"));
+    for (name, profile) in profiles {
+        assert!(
+            profile.get("panic").is_none_or(|panic| panic.as_str() == Some("unwind")),
+            "{name}"
+        );
+    }
+}

@@ -18,4 +18,5 @@ pub use address::{
 };
 pub use error::{Frame, GpuRefusal, TdxRefusal};
 pub use roots::Roots;
+pub use unwind::panic_is_caught;
 pub use verdict::{ACCEPTED, REJECTED};
