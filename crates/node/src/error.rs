@@ -48,6 +48,15 @@ pub enum NodeError {
         /// Shortest time.
         min: Duration,
     },
+    /// The roots of a test cannot be used: change the file.
+    #[cfg(debug_assertions)]
+    #[error("{path} does not hold attestation roots: {reason}")]
+    AttestationRoots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: serde_json::Error,
+    },
     /// There is no place for data: name one.
     #[error("no data directory: give --datadir, or set HOME")]
     NoDataDir,
@@ -178,6 +187,8 @@ impl NodeError {
     /// The exit code for this error.
     pub fn exit_code(&self) -> u8 {
         match self {
+            #[cfg(debug_assertions)]
+            Self::AttestationRoots { .. } => EXIT_USAGE,
             Self::L1(error) if error.severity() == phala_l1::Severity::Operator => EXIT_USAGE,
             Self::Config(_)
             | Self::Secret(_)

@@ -19,6 +19,10 @@ const BLOCK_TIME_MIN: Duration = Duration::from_millis(50);
 /// Runs a development chain until a signal stops it.
 pub(crate) fn dev(settings: &Settings) -> Result<(), NodeError> {
     abort_on_panic();
+    #[cfg(debug_assertions)]
+    if let Some(path) = &settings.dev.dev_attestation_roots {
+        crate::dev::test_roots::put_in_force(path)?;
+    }
     let spec = ChainSpec::load(&settings.base.chain)?;
     let producer = producer_config(settings, &spec)?;
     // Removed when this function returns, however it does.

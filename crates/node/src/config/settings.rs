@@ -426,4 +426,9 @@ pub struct DevSettings {
     #[arg(id = "dev.on-demand", long = "dev.on-demand", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true", default_value = "false")]
     pub dev_on_demand: bool,
+
+    /// Judge attestation evidence under the roots in this JSON file, as tests make them; not in release builds.
+    #[cfg(debug_assertions)]
+    #[arg(id = "dev.attestation-roots", long = "dev.attestation-roots", value_name = "FILE")]
+    pub dev_attestation_roots: Option<PathBuf>,
 }

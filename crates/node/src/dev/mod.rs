@@ -4,6 +4,8 @@ mod attributes;
 mod clock;
 mod producer;
 mod pseudo_l1;
+#[cfg(debug_assertions)]
+pub(crate) mod test_roots;
 mod welcome;
 
 pub use attributes::DevAttributes;
