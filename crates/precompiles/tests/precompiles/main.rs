@@ -5,9 +5,9 @@
 mod der_builder;
 mod gpu;
 mod gpu_chains;
+mod mutate;
 mod mutations;
 mod settle;
 mod substrate;
 mod tdx;
 mod vectors;
-mod worst_case;

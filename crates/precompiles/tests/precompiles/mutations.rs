@@ -1,6 +1,9 @@
 //! Changed evidence: no panic, no acceptance of anything else, no input that takes long.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use alloy_primitives::{B256, Bytes, U256};
 use alloy_sol_types::SolValue;
@@ -8,11 +11,15 @@ use phala_precompiles::{
     Frame,
     gpu::{self, GpuClaims},
     settle::{self, SettleInput, SignedReceipt},
+    substrate,
     tdx::{self, TdxClaims},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use crate::vectors::{gpu_rows, one_of_each, tdx_rows};
+use crate::{
+    mutate::mutate,
+    vectors::{gpu_rows, one_of_each, tdx_rows},
+};
 
 /// Slower than this is worth a look; printed, because a loaded machine proves nothing.
 const SLOW: Duration = Duration::from_millis(10);
@@ -26,27 +33,6 @@ fn rng() -> StdRng {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     println!("SEED={seed}");
     StdRng::seed_from_u64(seed)
-}
-
-/// One to four changes of the kinds that break parsers.
-fn mutate(bytes: &mut Vec<u8>, rng: &mut StdRng) {
-    for _ in 0..rng.random_range(1..=4) {
-        let at = rng.random_range(0..bytes.len());
-        match rng.random_range(0..7) {
-            0 => bytes[at] ^= 1 << rng.random_range(0..8),
-            1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][rng.random_range(0..5)],
-            2 => bytes[at] = rng.random(),
-            3 => bytes[at] = bytes[at].wrapping_add([1, u8::MAX][rng.random_range(0..2)]),
-            4 => bytes.truncate(at.max(1)),
-            5 => bytes.insert(at, rng.random()),
-            _ => {
-                let len = rng.random_range(0..64).min(bytes.len() - at);
-                let copy = bytes[at..at + len].to_vec();
-                let to = rng.random_range(0..=bytes.len() - len);
-                bytes[to..to + len].copy_from_slice(&copy);
-            }
-        }
-    }
 }
 
 /// Runs a function over changed inputs and says how long the slowest took.
@@ -141,6 +127,100 @@ fn any_bytes_are_a_frame_or_none() {
             let _ = verify(&input);
         }
     }
+}
+
+/// Inputs, and how many in a thousand are made of them.
+struct Family {
+    name: &'static str,
+    per_mille: u32,
+    inputs: Vec<Vec<u8>>,
+    verify: fn(&[u8]) -> Result<Vec<u8>, Frame>,
+    /// No frames, refused, accepted.
+    outcomes: [u64; 3],
+}
+
+/// Mostly evidence with one flaw that is noticed after everything is parsed and before any
+/// signature is checked, so that the millions take minutes; a hundredth is whole evidence.
+fn families() -> Option<Vec<Family>> {
+    let quotes: Vec<_> = one_of_each(tdx_rows()?).into_iter().map(|row| row.input).collect();
+    let gpus: Vec<_> =
+        gpu_rows()?.into_iter().filter(|row| row.accepted).map(|row| row.input).collect();
+    let flawed_quotes = quotes.iter().cloned().map(|mut input| {
+        input.collateral.root_crl[0] ^= 1; // No longer a SEQUENCE.
+        input.encode()
+    });
+    let flawed_gpus = gpus.iter().cloned().map(|mut input| {
+        let challenge = input.challenge.as_mut().expect("is recorded");
+        challenge.nonce = B256::repeat_byte(1); // Not the report's.
+        input.encode()
+    });
+    let receipt = SignedReceipt { words: [[3; 32]; 10], r: [1; 32], s: [2; 32], v: 0 };
+    let batch = |count| {
+        let domain = B256::repeat_byte(7);
+        SettleInput { domain, receipts: vec![receipt; count] }.encode()
+    };
+    let key =
+        alloy_primitives::hex!("d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d");
+    let signature = |scheme: u8| [&[scheme], key.as_slice(), &key, &[0x87; 32], &[5; 40]].concat();
+    let family = |name, per_mille, inputs, verify| Family {
+        name,
+        per_mille,
+        inputs,
+        verify,
+        outcomes: [0; 3],
+    };
+    Some(vec![
+        family("TDX_VERIFY, flawed", 390, flawed_quotes.collect(), tdx::verify),
+        family("TDX_VERIFY", 5, quotes.iter().map(|input| input.encode()).collect(), tdx::verify),
+        family("GPU_VERIFY, flawed", 390, flawed_gpus.collect(), gpu::verify),
+        family("GPU_VERIFY", 5, gpus.iter().map(|input| input.encode()).collect(), gpu::verify),
+        family("GPU_SETTLE", 180, vec![batch(1), batch(3)], settle::verify),
+        family("SUBSTRATE_VERIFY", 30, vec![signature(0), signature(1)], substrate::verify),
+    ])
+}
+
+/// Recorded in `docs/benchmarks.md`.
+#[test]
+#[ignore = "takes minutes; MUTATIONS and SEED say how many and which"]
+fn ten_million_changed_inputs_and_no_panic() {
+    static PANICS: AtomicU64 = AtomicU64::new(0);
+    let Some(mut families) = families() else { return };
+    assert_eq!(families.iter().map(|family| family.per_mille).sum::<u32>(), 1_000);
+    // A panic becomes a refusal; only a hook sees it.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICS.fetch_add(u64::from(phala_precompiles::panic_is_caught()), Ordering::Relaxed);
+        hook(info);
+    }));
+    let count = std::env::var("MUTATIONS").ok().and_then(|count| count.parse().ok());
+    let count: u64 = count.unwrap_or(10_000_000);
+    let mut rng = rng();
+    let start = Instant::now();
+    for _ in 0..count {
+        let mut lot = rng.random_range(0..1_000);
+        let drawn = families.iter_mut().find(|family| {
+            let hit = lot < family.per_mille;
+            lot = lot.saturating_sub(family.per_mille);
+            hit
+        });
+        let family = drawn.expect("shares add up");
+        let mut input = family.inputs[rng.random_range(0..family.inputs.len())].clone();
+        mutate(&mut input, &mut rng);
+        let outcome = match (family.verify)(&input) {
+            Err(_) => 0,
+            // `(1, "")`, no receipt, or 0.
+            Ok(output) if output.len() == 96 || output == [0; 32] => 1,
+            Ok(_) => 2,
+        };
+        family.outcomes[outcome] += 1;
+        assert_eq!(PANICS.load(Ordering::Relaxed), 0, "{}", alloy_primitives::hex::encode(&input));
+    }
+    println!("{count} in {:.0} s", start.elapsed().as_secs_f64());
+    for Family { name, outcomes: [frames, refused, answered], .. } in families {
+        println!("{name}: {frames} no frames, {refused} refused, {answered} accepted or answered");
+        assert!(count < 100_000 || frames + refused + answered > 0);
+    }
+    let _ = std::panic::take_hook();
 }
 
 /// Real evidence for `make fuzz` to begin with: `CORPUS` is its folder of corpora.
