@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod der_builder;
+mod documented;
 mod gpu;
 mod gpu_chains;
 mod mutate;
