@@ -79,6 +79,18 @@ fn no_feature_widens_what_is_accepted() {
     }
 }
 
+/// One backend, so that what picks one by itself in the library has no choice either.
+#[test]
+fn the_library_has_the_reviewed_features_and_no_other() {
+    let metadata = cargo_metadata();
+    for (name, expected) in [
+        ("dcap-qvl", vec!["_anycrypto", "default-x509", "rustcrypto", "std", "urlencoding"]),
+        ("dcap-qvl-webpki", vec!["alloc", "rustcrypto", "std"]),
+    ] {
+        assert_eq!(features(&metadata, name), [expected], "{name}");
+    }
+}
+
 /// The node itself has `ring`, for TLS, so the tests above can fail.
 #[test]
 fn the_tree_of_the_node_would_not_pass() {
