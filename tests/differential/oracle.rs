@@ -1,4 +1,4 @@
-//! kona's execution and derivation as programs of their own: `tests/oracles`.
+//! Programs of others to compare with: `tests/oracles`.
 
 use std::{
     path::{Path, PathBuf},
@@ -32,6 +32,15 @@ pub(crate) fn decode_channel(file: &Path, numbers: [u64; 3]) -> Vec<serde_json::
         .expect("the oracle starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("the oracle writes JSON")
+}
+
+/// What dcap-qvl on ring says of the quotes in a file, line by line: claims or null.
+pub(crate) fn verify_quotes(file: &Path) -> Vec<serde_json::Value> {
+    let output =
+        Command::new(folder().join("verify-quotes")).arg(file).output().expect("the oracle starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("the oracle writes text");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
 /// Writes a file for each witness.
