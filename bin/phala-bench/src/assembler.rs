@@ -69,6 +69,7 @@ fn opcode(word: &str) -> Option<u8> {
         "CALLDATALOAD" => 0x35,
         "CALLDATASIZE" => 0x36,
         "POP" => 0x50,
+        "CODECOPY" => 0x39,
         "MLOAD" => 0x51,
         "MSTORE" => 0x52,
         "SLOAD" => 0x54,
@@ -89,6 +90,7 @@ fn opcode(word: &str) -> Option<u8> {
         "LOG3" => 0xa3,
         "CALL" => 0xf1,
         "RETURN" => 0xf3,
+        "STATICCALL" => 0xfa,
         "REVERT" => 0xfd,
         _ => return None,
     })

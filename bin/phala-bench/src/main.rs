@@ -1,10 +1,11 @@
-//! Measures import of a deterministic workload, and reads over RPC. `make bench` runs all of it and prints a table.
+//! Measures import of a deterministic workload, the attestation precompiles, and reads over RPC. `make bench` runs all of it and prints a table.
 
 mod assembler;
 mod contracts;
 mod derivation;
 mod generate;
 mod import;
+mod precompiles;
 mod report;
 mod rpc_bench;
 mod rpc_load;
@@ -19,9 +20,9 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use eyre::{WrapErr, ensure};
+use eyre::{OptionExt, WrapErr, ensure};
 
-use crate::{generate::Run, import::ImportReport};
+use crate::{generate::Run, import::ImportReport, precompiles::Recorded};
 
 /// The run whose blocks are read over RPC.
 const RPC_RUN: Run = Run { kind: workload::Kind::Mix, mgas: 30 };
@@ -84,6 +85,8 @@ enum Task {
         #[arg(long)]
         workload: PathBuf,
     },
+    /// Times the attestation precompiles on the evidence in $PHALA_VECTORS; prints tables.
+    Precompiles,
     /// Sends one JSON-RPC request over 64 connections and prints requests a second.
     Rpc {
         /// Address of the server.
@@ -115,6 +118,12 @@ fn main() -> eyre::Result<()> {
             println!("{}", serde_json::to_string(&derivation::measure(&workload)?)?);
             Ok(())
         }
+        Task::Precompiles => {
+            let recorded = Recorded::open()?
+                .ok_or_eyre("set PHALA_VECTORS to the folder of recorded evidence")?;
+            precompiles::print(&precompiles::measure(&recorded)?);
+            Ok(())
+        }
         Task::Rpc { server, seconds, bodies } => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let rate = runtime.block_on(rpc_load::requests_per_second(
@@ -142,6 +151,14 @@ fn all(workload: &Path, json: Option<&Path>, blocks: u64) -> eyre::Result<()> {
     let derivation = derivation::measure(workload)?;
     derivation::print(&derivation);
     reports.insert("derivation".into(), serde_json::to_value(&derivation)?);
+    match Recorded::open()? {
+        Some(recorded) => {
+            let attestation = precompiles::measure(&recorded)?;
+            precompiles::print(&attestation);
+            reports.insert("precompiles".into(), serde_json::to_value(&attestation)?);
+        }
+        None => report::progress("attestation precompiles SKIPPED: no vectors"),
+    }
     let data = tempfile::tempdir()?;
     import_in_child(workload, RPC_RUN, Some(&data.path().join("db")))?;
     let rates = rpc_bench::measure(workload, data.path(), RPC_SECONDS)?;

@@ -1,7 +1,5 @@
 //! The precompiles of fork `attestation` inside the EVM, on all recorded evidence.
 
-use std::time::{Duration, Instant};
-
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_sol_types::SolValue;
 use phala_chainspec::Fork;
@@ -11,12 +9,11 @@ use phala_evm::{
 };
 use phala_precompiles::{
     GPU_SETTLE_ADDRESS, GPU_VERIFY_ADDRESS, SUBSTRATE_VERIFY_ADDRESS, TDX_VERIFY_ADDRESS,
-    gpu::{self, GpuAnchor, GpuClaims, GpuInput},
+    gpu::{self, GpuClaims},
     settle::{self, SettleInput, Settled, SignedReceipt},
     substrate,
     tdx::{self, TdxClaims},
 };
-use revm::precompile::{Precompile, secp256k1::ECRECOVER};
 
 use crate::{
     asm::{
@@ -213,86 +210,4 @@ fn a_block_verifies_a_quote() {
     assert_eq!(slot(&output, CONTRACT, 0), Some(U256::from(1)));
     let len = tdx::verify(&input).unwrap().len();
     assert_eq!(slot(&output, CONTRACT, 1), Some(U256::from(len)));
-}
-
-/// The shortest of many runs: the one that nothing else on the machine disturbed.
-fn time(precompile: &Precompile, input: &[u8], runs: usize) -> Duration {
-    let once = || {
-        let start = Instant::now();
-        let output = precompile.execute(input, u64::MAX, 0).unwrap();
-        let took = start.elapsed();
-        assert!(output.is_success());
-        (took, output.gas_used)
-    };
-    (0..runs).map(|_| once().0).min().unwrap()
-}
-
-/// An input that `ecrecover` answers, from the yellow paper's test.
-fn ecrecover_input() -> Vec<u8> {
-    alloy_primitives::hex!(
-        "456e9aea5e197a1f1af7a3e85a3212fa4049a3ba34c2289b4c860fc0b0c64ef3"
-        "000000000000000000000000000000000000000000000000000000000000001c"
-        "9242685bf161793cc25603c231bc2f568eb630ea16aa137d2664ac8038825608"
-        "4f8ae3bd7535248d0bd448298cc2e2071e56992d0774dc340c368ae950852ada"
-    )
-    .to_vec()
-}
-
-/// Prints the time of each function as a multiple of `ecrecover`, and of its time per gas.
-#[test]
-#[ignore = "measures; run with --nocapture on a quiet machine"]
-fn times_against_ecrecover() {
-    let (Some(quotes), Some(evidence)) = (tdx_rows(), gpu_rows()) else { return };
-    let ecrecover = time(&ECRECOVER, &ecrecover_input(), 500);
-    println!("ecrecover: {ecrecover:?}");
-    let [tdx, gpu, settle, substrate] = ATTESTATION_PRECOMPILES else { panic!("four") };
-    let print = |name: &str, precompile: &Precompile, input: &[u8], units: u32, runs| {
-        let took = time(precompile, input, runs);
-        let gas = precompile.execute(input, u64::MAX, 0).unwrap().gas_used;
-        let times = took.as_secs_f64() / ecrecover.as_secs_f64();
-        println!(
-            "{name}: {took:?}, {:.1} ecrecovers each, {gas} gas, {:.2} times its time per gas",
-            times / f64::from(units),
-            times * 3_000.0 / gas as f64,
-        );
-    };
-    for row in one_of_each(quotes) {
-        print(&row.name, tdx, &row.input.encode(), 1, 50);
-    }
-    for row in evidence.iter().filter(|row| row.accepted).take(4) {
-        print(&row.name, gpu, &row.input.encode(), 5, 50);
-        let claims = gpu::explain(&row.input.encode()).unwrap().unwrap();
-        let key: [u8; 97] = claims.leafKey.to_vec().try_into().unwrap();
-        let known = GpuInput {
-            anchor: GpuAnchor::Key(key),
-            certificates: Vec::new(),
-            challenge: row.input.challenge.clone(),
-        };
-        print("known leaf", gpu, &known.encode(), 1, 50);
-    }
-    print("256 receipts", settle, &batch(256), 256, 20);
-    for (scheme, name) in [(0, "ed25519"), (1, "sr25519")] {
-        for payload in [300, 4_096] {
-            print(
-                &format!("{name} over {payload}"),
-                substrate,
-                &signature(scheme, payload),
-                1,
-                300,
-            );
-        }
-    }
-}
-
-/// Points and scalars that are well-formed and sign nothing: as dear as a good signature.
-fn signature(scheme: u8, payload: usize) -> Vec<u8> {
-    // Alice's sr25519 key; the ed25519 key of the recorded vectors.
-    let key = match scheme {
-        1 => "d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d",
-        _ => "88dc3417d5058ec4b4503e0c12ea1a0a89be200fe98922423d4334014fa6b0ee",
-    };
-    let key = alloy_primitives::hex::decode(key).unwrap();
-    let mut scalar = [0x77; 32];
-    scalar[31] = if scheme == 1 { 0x87 } else { 0x07 };
-    [vec![scheme], key.clone(), key, scalar.to_vec(), vec![7; payload]].concat()
 }
