@@ -77,6 +77,12 @@ export const l2 = [
   own("BaseFeeVault", "l2"),
   own("L1FeeVault", "l2"),
   own("OperatorFeeVault", "l2"),
+  own("PhaToken", "pha"),
+  own("MigrationRecord", "pha"),
+  own("CollateralRegistry", "attestation"),
+  own("AttestationPolicy", "attestation"),
+  own("WorkerRegistry", "attestation"),
+  own("GpuJobSettlement", "attestation"),
   // On their own.
   bedrock("WETH"),
   { name: "Safe", ...safe("GnosisSafe.sol/GnosisSafe.json"), sameAs: "Safe_v130Code" },

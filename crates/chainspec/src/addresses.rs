@@ -48,6 +48,29 @@ pub const fn predeploy(low: u16) -> Address {
     with_low(address!("0x4200000000000000000000000000000000000000"), low)
 }
 
+/// PHA, an ERC-20; what GPU jobs are paid in unless a chain says otherwise.
+pub const PHA: Address = phala_predeploy(0x1000);
+
+/// `MigrationRecord`: whether PHA may move yet.
+pub const MIGRATION_RECORD: Address = phala_predeploy(0x1008);
+
+/// `CollateralRegistry`: Intel's newest collateral.
+pub const COLLATERAL_REGISTRY: Address = phala_predeploy(0x2000);
+
+/// `AttestationPolicy`: what evidence has to say.
+pub const ATTESTATION_POLICY: Address = phala_predeploy(0x2001);
+
+/// `WorkerRegistry`: attested workers and their bonds.
+pub const WORKER_REGISTRY: Address = phala_predeploy(0x2002);
+
+/// `GpuJobSettlement`: escrow of GPU jobs.
+pub const GPU_JOB_SETTLEMENT: Address = phala_predeploy(0x2003);
+
+/// The predeploy of this chain's own with these low two bytes: "PHA" in front.
+pub const fn phala_predeploy(low: u16) -> Address {
+    with_low(address!("0x5048410000000000000000000000000000000000"), low)
+}
+
 /// Where the implementation behind the proxy of a predeploy is.
 pub const fn implementation(low: u16) -> Address {
     with_low(address!("0xc0d3c0d3c0d3c0d3c0d3c0d3c0d3c0d3c0d30000"), low)

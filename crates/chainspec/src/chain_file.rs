@@ -22,7 +22,7 @@ use crate::{
     ChainSpec, ChainSpecError, ExtraData, Fork, Forks, Genesis, GenesisAccount, L1Contracts,
     addresses::{BEACON_ROOTS_DEPLOYER, HISTORY_STORAGE_DEPLOYER, SEQUENCER_FEE_VAULT},
     genesis_json::read_alloc_json,
-    predeploys::{PredeployParams, add_predeploys},
+    predeploys::{PredeployParams, add_attestation, add_pha, add_predeploys},
     validation::requires_everything,
 };
 
@@ -95,7 +95,17 @@ pub(crate) fn read_chain_file(
         };
         add_predeploys(&params, &mut |address, account| alloc.add(address, account))?;
     }
+    if let Some(params) = &file.attestation {
+        params.validate()?;
+        // Before the fork they only say that evidence cannot be verified yet.
+        add_attestation(params, &mut |address, account| alloc.add(address, account))?;
+    }
     if let Some(dev) = file.dev {
+        if !dev.pha.is_zero() {
+            let holders: Vec<_> = dev.accounts.iter().map(|account| account.address).collect();
+            let mut add = |address, account| alloc.add(address, account);
+            add_pha(&holders, dev.pha, timestamp, &mut add)?;
+        }
         for account in &dev.accounts {
             let funded = GenesisAccount { balance: dev.balance_wei, ..Default::default() };
             alloc.add(account.address, funded)?;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod addresses;
+mod attestation;
 mod base_fee;
 mod blob_schedule;
 mod chain_file;
@@ -23,6 +24,7 @@ mod rollup_params;
 mod system_config;
 mod validation;
 
+pub use attestation::{AttestationParams, ClassBond};
 pub use base_fee::{BaseFeeParams, next_base_fee, next_base_fee_at};
 pub use blob_schedule::{BlobScheduleEntry, L1Config, blob_base_fee};
 pub use chain_spec::ChainSpec;

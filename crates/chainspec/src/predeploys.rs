@@ -3,6 +3,8 @@
 //! Their code is `genesis/artifacts/l2.json`; `genesis/README.md` says where it is from.
 
 mod artifacts;
+mod attestation;
+mod pha;
 mod preinstalls;
 mod storage;
 
@@ -10,14 +12,14 @@ use std::{collections::BTreeMap, ops::Range};
 
 use alloy_primitives::{Address, Bytes, U256};
 
-pub(crate) use self::storage::update_oracle;
 use self::{
     artifacts::{ChainWords, Contracts},
     storage::Storage,
 };
+pub(crate) use self::{attestation::add_attestation, pha::add_pha, storage::update_oracle};
 use crate::{
     Forks, GenesisAccount, L1Contracts, Roles,
-    addresses::{implementation, predeploy},
+    addresses::{implementation, phala_predeploy, predeploy},
 };
 
 /// Addresses that belong to predeploys, by their low two bytes.
@@ -103,6 +105,22 @@ pub(crate) fn add_predeploys<E>(
 /// As on other OP chains, predeploys have a nonce of 0.
 fn contract(code: Bytes, storage: Storage) -> GenesisAccount {
     GenesisAccount { code, storage: storage.into(), ..Default::default() }
+}
+
+/// A proxy of this chain's own and the implementation behind it, which knows of no admin: only through a
+/// proxy can such a contract be initialized.
+fn add_pair<E>(
+    (low, name): (u16, &str),
+    storage: Storage,
+    add: &mut dyn FnMut(Address, GenesisAccount) -> Result<(), E>,
+) -> Result<(), E> {
+    let contracts = Contracts::get();
+    // These contracts have no words that differ from chain to chain.
+    let words = ChainWords { chain_id: 0, l1_chain_id: 0 };
+    let address = phala_predeploy(low);
+    add(address, contract(contracts.code("Proxy", address, &words), storage))?;
+    let code = contracts.code(name, address, &words);
+    add(implementation(low), contract(code, Storage::default()))
 }
 
 #[cfg(test)]

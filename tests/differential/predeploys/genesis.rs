@@ -12,9 +12,9 @@ const NO_WITHDRAWALS: B256 =
 /// The hash of the development chain's genesis with each profile. It changes with `chainspec/dev.toml`
 /// and `genesis/artifacts`, and with nothing else: not with the machine that builds them.
 const DEV_GENESIS: [(Profile, B256); 3] = [
-    (Profile::Isthmus, b256!("0x839c8d20563a2a9a5deffa2a029e822dec826b7882284b5051d07c746355aa37")),
-    (Profile::Jovian, b256!("0x12278a8b79262cbf156d5d88736e5006acf323b588e56c4f8b481b40bc3703d8")),
-    (Profile::Karst, b256!("0x12278a8b79262cbf156d5d88736e5006acf323b588e56c4f8b481b40bc3703d8")),
+    (Profile::Isthmus, b256!("0x9b674193dcbc502b8437f74d363522602e5a9e4849966887a21231832c09dccb")),
+    (Profile::Jovian, b256!("0x35cddee4672011883dd8dcb8edce0556e8b011f2f7718597fdf66a060e2e6d84")),
+    (Profile::Karst, b256!("0x35cddee4672011883dd8dcb8edce0556e8b011f2f7718597fdf66a060e2e6d84")),
 ];
 
 #[test]

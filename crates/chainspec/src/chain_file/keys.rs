@@ -4,7 +4,7 @@ use crate::ChainSpecError;
 
 /// Every key of a chain file by its path; `*` stands for any name. Arrays of tables have the path of
 /// their elements' keys.
-pub(super) const KEYS: [&str; 75] = [
+pub(super) const KEYS: [&str; 93] = [
     "name",
     "chain_id",
     "l1_chain_id",
@@ -77,7 +77,25 @@ pub(super) const KEYS: [&str; 75] = [
     "roles.operator_fee_vault.recipient",
     "roles.operator_fee_vault.network",
     "roles.operator_fee_vault.min_withdrawal_wei",
+    "attestation.owner",
+    "attestation.guardian",
+    "attestation.arbiter",
+    "attestation.treasury",
+    "attestation.token",
+    "attestation.loosening_delay_secs",
+    "attestation.max_age_secs",
+    "attestation.min_eval_data_number",
+    "attestation.tcb_statuses",
+    "attestation.platform_list_required",
+    "attestation.bonds.gpu_class",
+    "attestation.bonds.per_gpu",
+    "attestation.exit_delay_secs",
+    "attestation.fee_bps",
+    "attestation.missed_bps",
+    "attestation.arbiter_timeout_secs",
+    "attestation.price_cap",
     "dev.balance_wei",
+    "dev.pha",
     "dev.accounts.address",
     "dev.accounts.key",
 ];

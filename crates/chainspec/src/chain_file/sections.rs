@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::Deserialize;
 
 use crate::{
-    BaseFeeParams, DevAccount, Fork, L1Config, Profile, Roles, RollupParams,
+    AttestationParams, BaseFeeParams, DevAccount, Fork, L1Config, Profile, Roles, RollupParams,
     genesis_json::AccountFields, quantity::deserialize_wei,
 };
 
@@ -23,6 +23,7 @@ pub(super) struct ChainFile {
     pub(super) l1: L1Config,
     pub(super) rollup: Option<RollupParams>,
     pub(super) roles: Option<Roles>,
+    pub(super) attestation: Option<AttestationParams>,
     pub(super) dev: Option<DevSection>,
 }
 
@@ -88,5 +89,7 @@ pub(super) struct GenesisSection {
 pub(super) struct DevSection {
     #[serde(deserialize_with = "deserialize_wei")]
     pub(super) balance_wei: U256,
+    #[serde(default, deserialize_with = "deserialize_wei")]
+    pub(super) pha: U256,
     pub(super) accounts: Vec<DevAccount>,
 }

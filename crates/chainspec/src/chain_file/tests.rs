@@ -106,8 +106,8 @@ fn dev_accounts_are_funded_and_their_keys_are_right() {
         assert_eq!(spec.genesis.alloc[&address].nonce, 1);
     }
     // Beside them: EIP-4788 and EIP-2935, a wei for each lowest address, predeploys with their
-    // implementations, preinstalls.
-    assert_eq!(spec.genesis.alloc.len(), 10 + 4 + 256 + 2047 + 18 + 13);
+    // implementations, preinstalls, and pairs of the chain's own: PHA with its record, attestation.
+    assert_eq!(spec.genesis.alloc.len(), 10 + 4 + 256 + 2047 + 18 + 13 + 2 * (2 + 4));
 }
 
 #[test]
@@ -385,4 +385,36 @@ fn attributes_keep_their_format_in_the_block_of_a_fork() {
     assert_eq!(spec.l1_attributes_fork(42), Fork::Ecotone);
     assert_eq!(spec.l1_attributes_fork(90), Fork::Isthmus);
     assert_eq!(spec.l1_attributes_fork(92), Fork::Jovian);
+}
+
+#[test]
+fn attestation_keeps_to_what_its_contracts_allow() {
+    for (from, to, reason) in [
+        ("max_age_secs = 86_400", "max_age_secs = 604_801", "max_age_secs"),
+        ("max_age_secs = 86_400", "max_age_secs = 0", "max_age_secs"),
+        ("loosening_delay_secs = 0", "loosening_delay_secs = 2_592_001", "loosening_delay_secs"),
+        ("exit_delay_secs = 604_800", "exit_delay_secs = 604_799", "exit_delay_secs"),
+        ("fee_bps = 100", "fee_bps = 1_001", "fee_bps"),
+        ("missed_bps = 1_000", "missed_bps = 5_001", "missed_bps"),
+        ("arbiter_timeout_secs = 86_400", "arbiter_timeout_secs = 86_399", "arbiter_timeout_secs"),
+        ("tcb_statuses = [0]", "tcb_statuses = [0, 6]", "6 is no status"),
+        ("gpu_class = 2", "gpu_class = 0", "class 0 is no class"),
+        ("gpu_class = 2", "gpu_class = 1", "class 1 occurs twice"),
+        ("\"1875000000000000000000\"", "0", "0 for class 2"),
+        ("price_cap = \"1", "price_cap = \"792281625142643375935439503361", "price_cap"),
+        (
+            "treasury = \"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266\"",
+            "treasury = \"0x0000000000000000000000000000000000000000\"",
+            "zero address",
+        ),
+    ] {
+        let message = message(&dev_with(from, to));
+        assert!(message.contains("attestation") && message.contains(reason), "{message}");
+    }
+    // Without the section and without PHA there are no such accounts.
+    let (before, after) = NETWORKS[0].split_once("[attestation]").expect("the section");
+    let (_, dev) = after.split_once("[dev]").expect("the section behind it");
+    let text = format!("{before}[dev]{dev}").replace("pha = \"1000000000000000000000000\"\n", "");
+    let spec = read_chain_file(&text, None).expect("valid");
+    assert_eq!(spec.genesis.alloc.len(), 10 + 4 + 256 + 2047 + 18 + 13);
 }

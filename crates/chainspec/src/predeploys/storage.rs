@@ -28,18 +28,18 @@ const NO_SENDER: u64 = 0xdead;
 pub(super) struct Storage(BTreeMap<B256, U256>);
 
 impl Storage {
-    fn with(mut self, slot: B256, value: U256) -> Self {
+    pub(super) fn with(mut self, slot: B256, value: U256) -> Self {
         if !value.is_zero() {
             self.0.insert(slot, value);
         }
         self
     }
 
-    fn slot(self, slot: u64, value: U256) -> Self {
+    pub(super) fn slot(self, slot: u64, value: U256) -> Self {
         self.with(U256::from(slot).into(), value)
     }
 
-    fn address(self, slot: u64, value: Address) -> Self {
+    pub(super) fn address(self, slot: u64, value: Address) -> Self {
         self.slot(slot, word(value))
     }
 }
@@ -50,17 +50,24 @@ impl From<Storage> for BTreeMap<B256, U256> {
     }
 }
 
-fn word(address: Address) -> U256 {
+pub(super) fn word(address: Address) -> U256 {
     address.into_word().into()
+}
+
+/// What every proxy has.
+fn administered() -> Storage {
+    Storage::default().with(ADMIN_SLOT, word(PROXY_ADMIN))
+}
+
+/// The proxy's own slots, before an implementation that is there.
+pub(super) fn of_implemented_proxy(low: u16) -> Storage {
+    administered().with(IMPLEMENTATION_SLOT, word(implementation(low)))
 }
 
 /// Storage of the contract at a predeploy's address. Layouts are those of the contracts in
 /// `genesis/artifacts`, which are initialized already: nobody can take them over.
 pub(super) fn of_proxy(low: u16, implemented: bool, params: &PredeployParams<'_>) -> Storage {
-    let mut storage = Storage::default().with(ADMIN_SLOT, word(PROXY_ADMIN));
-    if implemented {
-        storage = storage.with(IMPLEMENTATION_SLOT, word(implementation(low)));
-    }
+    let storage = if implemented { of_implemented_proxy(low) } else { administered() };
     let (roles, l1) = (params.roles, &params.l1_contracts);
     match low {
         0x07 => storage
@@ -89,7 +96,7 @@ pub(super) fn of_proxy(low: u16, implemented: bool, params: &PredeployParams<'_>
 /// Storage of an implementation: initialized as well, to values with which it is of no use to anybody
 /// who calls it directly.
 pub(super) fn of_implementation(low: u16) -> Storage {
-    let administered = Storage::default().with(ADMIN_SLOT, word(PROXY_ADMIN));
+    let administered = administered();
     match low {
         0x07 => administered.slot(0, initialized_messenger()).slot(0xcc, U256::from(NO_SENDER)),
         0x10 => administered.slot(0, U256::from(1)).address(3, L2_CROSS_DOMAIN_MESSENGER),
