@@ -5,6 +5,7 @@ mod address;
 mod error;
 pub mod gpu;
 mod pem;
+pub mod published;
 mod reader;
 mod roots;
 pub mod settle;

@@ -88,6 +88,11 @@ impl Collateral {
         blob
     }
 
+    /// Exactly a blob `C`, each field within its cap.
+    pub fn from_blob(blob: &[u8]) -> Result<Self, Frame> {
+        Self::decode(&mut Reader::new(blob))
+    }
+
     /// Reads the blob to the end of the input.
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, Frame> {
         let truncated = reader.truncated();

@@ -5,12 +5,14 @@ mod collateral;
 mod input;
 mod pck_chain;
 mod quote;
+mod td_report;
 mod verifier;
 
 pub use claims::TdxClaims;
 pub use collateral::{Collateral, NotCollateral};
 pub use input::TdxInput;
 pub use quote::trim_quote;
+pub use td_report::TdReport;
 
 use alloy_sol_types::SolValue;
 
