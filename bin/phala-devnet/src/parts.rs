@@ -57,7 +57,7 @@ impl Parts<'_> {
             format!("--datadir={}", datadir.display()),
             "--http".to_owned(),
             format!("--http.port={}", ports.http),
-            "--http.api=eth,net,web3,txpool,debug,optimism,admin,miner".to_owned(),
+            "--http.api=eth,net,web3,txpool,debug,phala,optimism,admin,miner".to_owned(),
             "--ws".to_owned(),
             format!("--ws.port={}", ports.ws),
             format!("--authrpc.port={}", ports.engine),

@@ -121,6 +121,8 @@ pub enum Namespace {
     TxPool,
     /// Raw encodings and witnesses.
     Debug,
+    /// Reasons of attestation, and the GPU job market.
+    Phala,
     /// Progress of derivation, and outputs. Only where the node derives the chain from L1.
     Optimism,
     /// The node itself. Off unless asked for, and only where the node derives the chain from L1.
@@ -131,12 +133,13 @@ pub enum Namespace {
 
 impl Namespace {
     /// Every namespace.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Eth,
         Self::Net,
         Self::Web3,
         Self::TxPool,
         Self::Debug,
+        Self::Phala,
         Self::Optimism,
         Self::Admin,
         Self::Miner,
@@ -150,6 +153,7 @@ impl Namespace {
             Self::Web3 => "web3",
             Self::TxPool => "txpool",
             Self::Debug => "debug",
+            Self::Phala => "phala",
             Self::Optimism => "optimism",
             Self::Admin => "admin",
             Self::Miner => "miner",

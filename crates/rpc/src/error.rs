@@ -1,6 +1,6 @@
 use std::{borrow::Cow, io, net::SocketAddr, time::Duration};
 
-use alloy_primitives::{B256, Bytes, hex};
+use alloy_primitives::{Address, B256, Bytes, hex};
 use jsonrpsee::types::{
     ErrorObjectOwned,
     error::{
@@ -39,7 +39,7 @@ pub enum ServerError {
     },
     /// The operator named a namespace that does not exist.
     #[error(
-        "unknown rpc namespace `{name}`: known are eth, net, web3, txpool, debug, optimism, admin, miner and all"
+        "unknown rpc namespace `{name}`: known are eth, net, web3, txpool, debug, phala, optimism, admin, miner and all"
     )]
     UnknownNamespace {
         /// The name.
@@ -109,6 +109,16 @@ pub(crate) enum RpcError {
         requested: u64,
         /// Oldest height kept.
         oldest: u64,
+    },
+    /// A predeploy that this chain does not have at that block.
+    #[error("this chain has no {name} at {address} in block {block}")]
+    NoPredeploy {
+        /// Which.
+        name: &'static str,
+        /// Where it would be.
+        address: Address,
+        /// Height of the block.
+        block: u64,
     },
     /// The contract reverted.
     #[error("execution reverted{}", .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
@@ -208,6 +218,7 @@ impl RpcError {
             | Self::DriverGone
             | Self::NoDriver
             | Self::DrivenInside
+            | Self::NoPredeploy { .. }
             | Self::UnknownFilter => CALL_FAILED_CODE,
             Self::NoNotifications => METHOD_NOT_FOUND_CODE,
             Self::Pruned { .. } => PRUNED_CODE,

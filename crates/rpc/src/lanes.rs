@@ -7,6 +7,9 @@ use crate::{RpcError, RpcLimits, method::Lane};
 /// Submissions checked at once: each takes a core for a signature, then the lock of the pool.
 const SUBMISSIONS_MAX: usize = 4;
 
+/// Explanations at once: eight GPUs take a core for 25 ms, and anybody may ask.
+const EXPLANATIONS_MAX: usize = 2;
+
 /// Engine calls at once; they queue at the engine's writer anyway, payload reads do not.
 const ENGINE_CALLS_MAX: usize = 8;
 
@@ -24,6 +27,7 @@ const ROLLUP_CALLS_MAX: usize = 2;
 pub(crate) struct Lanes {
     read: LaneState,
     submit: LaneState,
+    explain: LaneState,
     engine: LaneState,
     admin: LaneState,
     rollup: LaneState,
@@ -45,6 +49,7 @@ impl Lanes {
         Self {
             read: LaneState::new(limits.heavy_calls_max.max(1), queue),
             submit: LaneState::new(SUBMISSIONS_MAX, queue),
+            explain: LaneState::new(EXPLANATIONS_MAX, queue),
             engine: LaneState::new(ENGINE_CALLS_MAX, queue),
             admin: LaneState::new(ADMIN_CALLS_MAX, queue),
             rollup: LaneState::new(ROLLUP_CALLS_MAX, queue),
@@ -61,6 +66,7 @@ impl Lanes {
         let state = match lane {
             Lane::Read => &self.read,
             Lane::Submit => &self.submit,
+            Lane::Explain => &self.explain,
             Lane::Engine => &self.engine,
             Lane::Admin => &self.admin,
             Lane::Rollup => &self.rollup,

@@ -19,6 +19,7 @@ mod eth;
 mod miner;
 mod net;
 mod optimism;
+mod phala;
 mod rollup;
 mod txpool;
 mod web3;
@@ -33,6 +34,10 @@ pub use config::{AuthConfig, HttpConfig, Namespace, NamespaceSet, RpcConfig, Rpc
 pub use context::RpcHandles;
 pub use error::ServerError;
 pub use jwt::{JwtError, JwtSecret};
+pub use phala::{
+    DeviceReading, Explanation, GpuReading, GuestReading, PlatformReading, TdxReading, explain_gpu,
+    explain_tdx,
+};
 pub use rollup::{
     AdminCommand, AdminError, Reply, RollupHandle, SafeHeadAtL1, SyncProgress, SyncStatus,
 };

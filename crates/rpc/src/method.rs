@@ -35,6 +35,8 @@ pub(crate) enum Lane {
     Read,
     /// Adds to the pool.
     Submit,
+    /// Judges evidence.
+    Explain,
     /// Drives the engine; reachable by the authenticated client only.
     Engine,
     /// Asks the driver, and waits for its answer.

@@ -2,7 +2,7 @@
 
 use crate::{
     Namespace, NamespaceSet, admin, debug, engine, eth, method::Method, miner, net, optimism,
-    txpool, web3,
+    phala, txpool, web3,
 };
 
 /// Methods of the namespaces an operator chose. Those of a rollup node are there only if this is one.
@@ -19,6 +19,7 @@ pub(crate) fn public_methods(api: &NamespaceSet, is_rollup_node: bool) -> Vec<Me
             Namespace::TxPool => methods.extend(txpool::METHODS),
             Namespace::Debug => methods.extend(debug::methods()),
             Namespace::Miner => methods.extend(miner::METHODS),
+            Namespace::Phala => methods.extend(phala::METHODS),
             Namespace::Optimism if is_rollup_node => methods.extend(optimism::METHODS),
             Namespace::Admin if is_rollup_node => methods.extend(admin::METHODS),
             Namespace::Optimism | Namespace::Admin => {}

@@ -188,7 +188,7 @@ pub struct HttpSettings {
         long = "http.api",
         value_name = "NAMES",
         value_delimiter = ',',
-        default_value = "eth,net,web3,txpool,debug,optimism"
+        default_value = "eth,net,web3,txpool,debug,phala,optimism"
     )]
     pub http_api: Vec<String>,
 
@@ -225,7 +225,7 @@ pub struct WsSettings {
         long = "ws.api",
         value_name = "NAMES",
         value_delimiter = ',',
-        default_value = "eth,net,web3,txpool,debug,optimism"
+        default_value = "eth,net,web3,txpool,debug,phala,optimism"
     )]
     pub ws_api: Vec<String>,
 

@@ -65,7 +65,7 @@ fn eth_call(context: &Context, params: Params<'_>) -> Result<Json, RpcError> {
     let result = result.map_err(execution_error)?;
     match result.outcome {
         CallOutcome::Success => Json::of(&result.output),
-        _ => Err(failure(result)),
+        _ => Err(call_failure(result)),
     }
 }
 
@@ -84,12 +84,13 @@ fn estimate_gas(context: &Context, params: Params<'_>) -> Result<Json, RpcError>
         Estimate::Gas(gas) => Json::of(&Quantity::from(gas)),
         Estimate::Fails { result, gas_limit } => Err(match &result.outcome {
             CallOutcome::Halt(reason) if is_out_of_gas(reason) => RpcError::GasAllowance(gas_limit),
-            _ => failure(result),
+            _ => call_failure(result),
         }),
     }
 }
 
-fn failure(result: CallResult) -> RpcError {
+/// Why a call that was executed did not succeed.
+pub(crate) fn call_failure(result: CallResult) -> RpcError {
     match result.outcome {
         CallOutcome::Halt(reason) if is_out_of_gas(&reason) => RpcError::OutOfGas,
         CallOutcome::Halt(reason) => RpcError::Halted(reason),

@@ -20,7 +20,7 @@ mod transaction;
 use crate::method::Method;
 
 use block::block_of;
-pub(crate) use call::execution_error;
+pub(crate) use call::{call_failure, execution_error};
 pub(crate) use fee::FeeOracle;
 pub(crate) use filter::Filters;
 pub(crate) use proof::proof_error;
