@@ -54,6 +54,9 @@ enum Command {
     Import(ImportFlags),
     /// Execute one block from a witness file and compare its hash.
     Execute(ExecuteFlags),
+    /// Judge attestation evidence as the precompiles do, and frame it for a transaction.
+    #[command(subcommand)]
+    Attest(AttestCommand),
     /// Check the configuration, or show it with where each value comes from.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -191,6 +194,14 @@ struct ExecuteFlags {
 }
 
 #[derive(Subcommand, Debug)]
+enum AttestCommand {
+    /// Judge a TDX quote; fails if it is refused.
+    Tdx(command::TdxFlags),
+    /// Judge evidence of NVIDIA GPUs; fails if any of it is refused.
+    Gpu(command::GpuFlags),
+}
+
+#[derive(Subcommand, Debug)]
 enum ConfigCommand {
     /// Check flags, environment, file and the files they name.
     Check(AllFlags),
@@ -225,6 +236,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), NodeErro
         Command::Export(flags) => command::export(settings, &flags.file, flags.from, flags.to),
         Command::Import(flags) => command::import(settings, &flags.file),
         Command::Execute(flags) => command::execute(&flags.witness),
+        Command::Attest(AttestCommand::Tdx(flags)) => command::attest_tdx(&flags),
+        Command::Attest(AttestCommand::Gpu(flags)) => command::attest_gpu(&flags),
         Command::Config(ConfigCommand::Check(_)) => command::config_check(&resolved),
         Command::Config(ConfigCommand::Dump(_)) => command::config_dump(&resolved),
     }

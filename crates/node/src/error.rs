@@ -57,6 +57,22 @@ pub enum NodeError {
         /// What is wrong with it.
         reason: serde_json::Error,
     },
+    /// A file holds no evidence: give another.
+    #[error(transparent)]
+    NotEvidence(#[from] phala_precompiles::published::NotEvidence),
+    /// The evidence is not genuine, or not good at that time; what it says is printed.
+    #[error("evidence of {refused} of {of} devices is refused: {reason}")]
+    EvidenceRefused {
+        /// How many are refused.
+        refused: usize,
+        /// Of how many.
+        of: usize,
+        /// Why the first of them is.
+        reason: String,
+    },
+    /// A quote alone proves nothing: give the collateral of its platform.
+    #[error("the quote is not judged: give --collateral")]
+    EvidenceNotJudged,
     /// There is no place for data: name one.
     #[error("no data directory: give --datadir, or set HOME")]
     NoDataDir,
@@ -201,6 +217,7 @@ impl NodeError {
             )
             | Self::BlockTime { .. }
             | Self::Conflict(_)
+            | Self::NotEvidence(_)
             | Self::NoDataDir
             | Self::NoDatabase(_)
             | Self::BlockRange { .. } => EXIT_USAGE,

@@ -1,5 +1,6 @@
 //! The commands: each from settings to a result.
 
+mod attest;
 mod chain;
 mod config;
 mod database;
@@ -12,6 +13,7 @@ mod init;
 mod node;
 mod progress;
 
+pub(crate) use attest::{GpuFlags, TdxFlags, attest_gpu, attest_tdx};
 pub(crate) use chain::{chain_genesis_json, chain_rollup_json, chain_show};
 pub(crate) use config::{config_check, config_dump};
 pub(crate) use database::{db_digest, db_stats, db_unwind, db_verify};
