@@ -189,16 +189,16 @@ pub enum SnapshotError {
     },
     /// The pairs do not have the root of the header.
     #[error(
-        "{pairs} pairs have the root {v0} (state version 0) and {v1} (version 1), the header has \
-         {state_root}: not this block's state, incomplete, or hybrid"
+        "{pairs} pairs have the root {computed} under state version {expected:?}, the header has \
+         {state_root}, and no version gives that: not this block's state, incomplete, or hybrid"
     )]
     Root {
-        /// Number of pairs, roots of child tries included.
+        /// Number of pairs of the top trie.
         pairs: u64,
-        /// Their root under version 0.
-        v0: B256,
-        /// Their root under version 1.
-        v1: B256,
+        /// Their root.
+        computed: B256,
+        /// The version wanted.
+        expected: StateVersion,
         /// Root in the header.
         state_root: B256,
     },

@@ -1,19 +1,23 @@
 //! From dumps to sorted pairs, and their proof against a header.
 
 mod error;
+mod evidence;
 mod format;
 mod header;
 mod input;
 mod json;
 mod json_file;
+mod justification;
 mod limits;
 mod node_store;
 mod open;
 mod pairs;
 mod phala_snap;
 mod progress;
+mod proof;
 mod raw_spec;
 mod record;
+mod relay;
 mod rpc_dump;
 mod scale;
 mod sorter;
@@ -24,10 +28,14 @@ mod trie_walk;
 mod try_runtime;
 
 pub use error::SnapshotError;
+pub use evidence::{Evidence, load_header};
 pub use format::Format;
 pub use header::Header;
+pub use justification::{AuthoritySet, Justification};
 pub use open::{ChildTrie, OpenOptions, Snapshot, open};
 pub use pairs::Pairs;
 pub use phala_snap::write_phala_snap;
 pub use progress::{Progress, Step};
+pub use proof::{ProvenState, prove};
+pub use relay::RelayEvidence;
 pub use trie::{StateVersion, trie_root};

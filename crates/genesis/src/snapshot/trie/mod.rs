@@ -6,11 +6,13 @@ mod chunk;
 mod encoding;
 mod nibbles;
 mod node;
+mod read_proof;
 mod root;
 
 pub(crate) use encoding::blake2_256;
 pub(crate) use nibbles::NibblePath;
 pub(crate) use node::{Child, Node, Value};
+pub(crate) use read_proof::read_from_proof;
 pub use root::trie_root;
 pub(crate) use root::{PairSource, root_of};
 
@@ -21,4 +23,14 @@ pub enum StateVersion {
     V0,
     /// Values of 33 bytes and more are in the node as their hash.
     V1,
+}
+
+impl StateVersion {
+    /// The version that this one is not.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::V0 => Self::V1,
+            Self::V1 => Self::V0,
+        }
+    }
 }
