@@ -90,7 +90,8 @@ fn verify_takes_a_bundle_and_asks_for_finality_when_told_to() {
     // A value of another length.
     std::fs::write(spec, r#"{"genesis":{"raw":{"top":{"0x0102":"0x0304"}}}}"#).unwrap();
     assert_eq!(code(&run(&verify)), 31);
-    std::fs::write(spec, r#"{"genesis":{"raw":{"top":{"0x0102":"0x03","0x0102":"0x03"}}}}"#).unwrap();
+    std::fs::write(spec, r#"{"genesis":{"raw":{"top":{"0x0102":"0x03","0x0102":"0x03"}}}}"#)
+        .unwrap();
     assert_eq!(code(&run(&verify)), 15);
     std::fs::write(spec, r#"{"genesis":{"raw":{"top":{"0x0102":"0x03""#).unwrap();
     assert_eq!(code(&run(&verify)), 12);
@@ -109,7 +110,8 @@ fn without_evidence_nothing_is_proved() {
 fn inspect_says_what_recorded_snapshots_are() {
     let Some(vectors) = vectors() else { return };
     let inspect = |name: &str| {
-        let output = run(&[OsStr::new("inspect"), OsStr::new("--json"), vectors.join(name).as_os_str()]);
+        let output =
+            run(&[OsStr::new("inspect"), OsStr::new("--json"), vectors.join(name).as_os_str()]);
         assert_eq!(code(&output), 0, "{name}: {}", String::from_utf8_lossy(&output.stderr));
         json(&output)
     };
@@ -121,7 +123,10 @@ fn inspect_says_what_recorded_snapshots_are() {
     assert!(mini["timeMs"].as_u64().is_some() && mini["blockNumber"].as_u64().is_some());
 
     let phala = inspect("chainspec/phala.json.gz");
-    assert_eq!(phala["stateRoot"], "0xbf6929d62a3963299fa0841dabeae62c7f8592a6e787ea4deca610563d106d85");
+    assert_eq!(
+        phala["stateRoot"],
+        "0xbf6929d62a3963299fa0841dabeae62c7f8592a6e787ea4deca610563d106d85"
+    );
     assert_eq!((&phala["header"], &phala["blockHash"]), (&Value::Null, &Value::Null));
 
     let partial = inspect("snap/real-partial.v4.snap.gz");

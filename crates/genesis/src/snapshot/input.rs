@@ -7,7 +7,7 @@ use std::{
 use alloy_primitives::hex;
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Progress, SnapshotError, Step, format::Detected, format::Format};
+use super::{Format, Progress, SnapshotError, Step, format::Detected, scale::stream_error};
 
 /// Bytes read at once, from the disk and out of a decoder.
 const BUFFER_LEN: usize = 256 << 10;
@@ -37,7 +37,8 @@ pub(crate) fn open_input(
         let decoder = zstd::Decoder::with_buffer(stream).map_err(failed)?;
         stream = Box::new(BufReader::with_capacity(BUFFER_LEN, decoder));
     }
-    let (start, stream) = peek(stream).map_err(failed)?;
+    // What is packed may end early, or not be packed at all.
+    let (start, stream) = peek(stream).map_err(|error| stream_error(error, 0, "packed data"))?;
     let detected = Format::detect(&start).ok_or_else(|| SnapshotError::UnknownFormat {
         path: path.to_owned(),
         start: hex::encode(&start),
