@@ -1,22 +1,31 @@
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use phala_genesis_lib::snapshot::SnapshotError;
 
-/// Exit code of everything that is nobody's in particular: flags, output, L1.
+/// Exit code of everything that is nobody's in particular: output, L1.
 const OTHER: u8 = 1;
 
 /// Reports how a command ended. With `--json`, an error is one object on standard output as well.
 pub(crate) fn finish(result: eyre::Result<()>, as_json: bool) -> ExitCode {
     let Err(report) = result else { return ExitCode::SUCCESS };
-    let code = exit_code(&report);
+    let code = refusal(&report);
     if as_json {
-        println!("{}", serde_json::json!({ "error": format!("{report:#}"), "exitCode": code }));
+        let error = serde_json::json!({
+            "error": format!("{report:#}"),
+            "exitCode": code.unwrap_or(OTHER),
+        });
+        // If nobody reads it, standard error and the code still say it.
+        let _ = writeln!(std::io::stdout(), "{error}");
     }
-    eprintln!("Error: {report:?}");
-    ExitCode::from(code)
+    match code {
+        // Where in the program a snapshot was refused helps nobody.
+        Some(_) => eprintln!("Error: {report:#}"),
+        None => eprintln!("Error: {report:?}"),
+    }
+    ExitCode::from(code.unwrap_or(OTHER))
 }
 
 /// The code of the refusal behind an error, however it was wrapped.
-fn exit_code(report: &eyre::Report) -> u8 {
-    report.downcast_ref::<SnapshotError>().map_or(OTHER, SnapshotError::exit_code)
+fn refusal(report: &eyre::Report) -> Option<u8> {
+    report.downcast_ref::<SnapshotError>().map(SnapshotError::exit_code)
 }
