@@ -88,8 +88,8 @@ pub(crate) fn verify(flags: &VerifyFlags) -> eyre::Result<()> {
 }
 
 impl EvidenceFlags {
-    /// Checks the evidence, opens the snapshot, and proves it to be the block's state. The relay chain's
-    /// part is checked before the snapshot is read, which takes longer.
+    /// Checks the evidence, opens the snapshot, and proves it to be the block's state. What can be
+    /// checked before the snapshot is read, which takes longer, is.
     pub(crate) fn check(
         &self,
         open: impl FnOnce() -> Result<Snapshot, SnapshotError>,
@@ -116,6 +116,9 @@ impl EvidenceFlags {
             header = Some(evidence.header);
         } else if let Some(path) = &self.header {
             header = Some(load_header(path)?);
+        }
+        if let (Some(header), Some(hash)) = (&header, block_hash) {
+            header.check_hash(hash)?;
         }
         let snapshot = open()?;
         let header =

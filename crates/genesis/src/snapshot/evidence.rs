@@ -51,7 +51,7 @@ impl Evidence {
 pub fn load_header(path: &Path) -> Result<Header, SnapshotError> {
     let name =
         path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let bytes = read_file(path.parent().unwrap_or(Path::new("")), &name)?;
+    let bytes = read_file(path.parent().unwrap_or_else(|| Path::new("")), &name)?;
     let text = bytes.trim_ascii();
     let unhexed = text.strip_prefix(b"0x").and_then(|digits| hex::decode(digits).ok());
     Header::decode(unhexed.as_deref().unwrap_or(&bytes), &path.display().to_string())

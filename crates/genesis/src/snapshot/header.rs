@@ -45,6 +45,14 @@ impl Header {
         blake2_256(&self.encoded)
     }
 
+    /// Refuses another block's header than the one wanted.
+    pub fn check_hash(&self, expected: B256) -> Result<(), SnapshotError> {
+        match self.hash() {
+            computed if computed == expected => Ok(()),
+            computed => Err(SnapshotError::BlockHash { expected, computed }),
+        }
+    }
+
     /// SCALE, as it was read.
     pub fn encoded(&self) -> &[u8] {
         &self.encoded

@@ -26,10 +26,7 @@ pub fn prove(
     block_hash: B256,
     state_version: StateVersion,
 ) -> Result<ProvenState, SnapshotError> {
-    let computed = header.hash();
-    if computed != block_hash {
-        return Err(SnapshotError::BlockHash { expected: block_hash, computed });
-    }
+    header.check_hash(block_hash)?;
     check_origin(snapshot, block_hash)?;
     check_completeness(snapshot, &header)?;
     check_root(snapshot, &header, state_version)?;

@@ -33,7 +33,7 @@ fn hundreds_of_sorted_parts_are_merged_into_one() {
     // About 200 parts: more than are merged at once.
     let little = OpenOptions { memory_bytes: 8 << 10, ..OpenOptions::default() };
     let snapshot = open(&file.path, &little).unwrap();
-    assert_eq!(pairs_of(&snapshot), pairs.clone().into_iter().collect::<Vec<_>>());
+    assert_eq!(pairs_of(&snapshot), pairs.into_iter().collect::<Vec<_>>());
     let much = open(&file.path, &OpenOptions::default()).unwrap();
     assert_eq!(snapshot.root(StateVersion::V0).unwrap(), much.root(StateVersion::V0).unwrap());
 }
