@@ -71,8 +71,8 @@ pub(super) struct Proof {
 /// | `expected.json` | the report an importer must come to; not with a fault |
 /// | `keys.json` | secrets of the published development keys; `tiny` only |
 ///
-/// With [`BreakCase::StateVersion1`] there are `.snap` files only. Needs as much room in the folder for
-/// temporary files as `raw.json` takes twice.
+/// With [`BreakCase::StateVersion1`] there are `.snap` files only. Temporary files of twice the state's
+/// size go to the system's folder for these.
 ///
 /// # Errors
 ///
