@@ -49,14 +49,17 @@ pub struct L1OriginChoice {
 /// Chooses the origin of the block after `parent`.
 ///
 /// The next origin is taken once it is `l1_confs` deep and not later than the block. Past the drift,
-/// and in recover mode, it is taken without waiting for its depth. If it is unknown past the drift,
-/// the chain goes on without transactions, which derivation accepts for as long as L1 has no block
-/// that could have been the origin.
+/// and in recover mode, it is taken without waiting for its depth.
+///
+/// `None`: past the drift, and the next origin is unknown. Derivation would accept a block without
+/// transactions only if L1 had no block that could be its origin, and whoever does not see that
+/// block (an endpoint may be down) cannot tell. Waiting loses nothing: once it is seen, the blocks up
+/// to its time are made at once.
 pub fn choose_l1_origin(
     rules: &OriginRules,
     parent: &L2BlockRef,
     view: &L1OriginView,
-) -> Result<L1OriginChoice, SequencerError> {
+) -> Result<Option<L1OriginChoice>, SequencerError> {
     let timestamp = parent.timestamp.saturating_add(rules.block_time_secs);
     let drifted = |origin: u64| timestamp > origin.saturating_add(rules.max_sequencer_drift_secs);
     let stay = L1OriginChoice {
@@ -64,7 +67,9 @@ pub fn choose_l1_origin(
         is_next: false,
         no_tx_pool: rules.recover || drifted(view.current_timestamp),
     };
-    let NextL1::Known(next) = view.next else { return Ok(stay) };
+    let NextL1::Known(next) = view.next else {
+        return Ok((!drifted(view.current_timestamp)).then_some(stay));
+    };
     if next.parent_hash != parent.l1_origin.hash {
         let (origin, parent) = (parent.l1_origin, next.parent_hash);
         return Err(SequencerError::OriginReorged { origin, next: next.id(), parent });
@@ -73,13 +78,13 @@ pub fn choose_l1_origin(
     let is_deep = depth.is_some_and(|depth| depth >= rules.l1_confs);
     let is_urgent = rules.recover || drifted(view.current_timestamp);
     if timestamp < next.timestamp || !(is_deep || is_urgent) {
-        return Ok(stay);
+        return Ok(Some(stay));
     }
-    Ok(L1OriginChoice {
+    Ok(Some(L1OriginChoice {
         origin: next.id(),
         is_next: true,
         no_tx_pool: rules.recover || drifted(next.timestamp),
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -127,7 +132,6 @@ mod tests {
             (line!(), 1_009, next(1_012), 99, true, false, true),  // But time still counts.
             (line!(), 1_010, None, 10, false, false, false),       // Nothing there to take.
             (line!(), 2_798, None, 10, false, false, false), // 2,800: the last second of drift.
-            (line!(), 2_799, None, 10, false, false, true),  // Past it: no transactions.
             (line!(), 2_799, next(1_012), 11, false, true, false), // Past it depth is not asked for.
             (line!(), 2_798, next(1_012), 11, false, false, false), // Within it, it is.
             (line!(), 2_799, next(2_900), 11, false, false, true), // L1 had no block for long.
@@ -135,9 +139,22 @@ mod tests {
             (line!(), 1_010, next(1_012), 5, false, false, false), // A head that went back.
         ] {
             let rules = OriginRules { recover, ..RULES };
-            let choice = choose_l1_origin(&rules, &parent(parent_time), &view(next, head)).unwrap();
+            let choice = choose_l1_origin(&rules, &parent(parent_time), &view(next, head));
+            let choice = choice.unwrap().unwrap();
             assert_eq!((choice.is_next, choice.no_tx_pool), (is_next, no_tx_pool), "line {line}");
             assert_eq!(choice.origin.number, 10 + u64::from(is_next), "line {line}");
+        }
+    }
+
+    #[test]
+    fn past_the_drift_an_unknown_origin_is_waited_for() {
+        let choose = |parent_time, recover| {
+            let rules = OriginRules { recover, ..RULES };
+            choose_l1_origin(&rules, &parent(parent_time), &view(None, 10)).unwrap()
+        };
+        for recover in [false, true] {
+            assert!(choose(2_798, recover).is_some(), "the last second of drift");
+            assert_eq!(choose(2_799, recover), None);
         }
     }
 
@@ -146,7 +163,7 @@ mod tests {
         let rules = OriginRules { l1_confs: 0, ..RULES };
         let choice =
             choose_l1_origin(&rules, &parent(1_010), &view(Some(l1(11, 1_012)), 11)).unwrap();
-        assert!(choice.is_next);
+        assert!(choice.unwrap().is_next);
     }
 
     #[test]
@@ -161,6 +178,6 @@ mod tests {
     fn the_end_of_time_does_not_overflow() {
         let choice =
             choose_l1_origin(&RULES, &parent(u64::MAX), &view(Some(l1(11, u64::MAX)), u64::MAX));
-        assert!(choice.unwrap().is_next);
+        assert!(choice.unwrap().unwrap().is_next);
     }
 }

@@ -17,6 +17,11 @@ pub enum Pause {
         /// How many there may be.
         max: u64,
     },
+    /// A block would be past the drift, and the L1 block after its parent's origin is not known.
+    NoOrigin {
+        /// Height of the parent's origin.
+        l1_number: u64,
+    },
     /// The last attempt failed.
     Failed,
 }
@@ -38,6 +43,9 @@ impl std::fmt::Display for Pause {
             }
             Self::SafeLag { lag, max } => {
                 write!(f, "{lag} unsafe blocks above the safe head, {max} allowed")
+            }
+            Self::NoOrigin { l1_number } => {
+                write!(f, "too far ahead of l1 block {l1_number}, and no endpoint shows the next one")
             }
             Self::Failed => f.write_str("the last attempt failed"),
         }

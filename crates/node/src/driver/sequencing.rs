@@ -92,6 +92,17 @@ impl Sequencing {
     }
 }
 
+/// What came of starting a block.
+#[derive(Debug)]
+enum Start {
+    /// It is in work.
+    Started,
+    /// Its origin is being fetched; not for long.
+    OriginFetched,
+    /// It would be past the drift, and the L1 block it needs for that is not known.
+    OriginUnknown,
+}
+
 /// What the next block is built on.
 struct Origin {
     header: L1Header,
@@ -127,17 +138,22 @@ impl Driver {
                     Instant::now() + Duration::from_millis(until_ms.saturating_sub(now_ms))
                 }))
             }
-            Action::Start { parent, timestamp } => {
-                self.note_pause(None);
-                match self.start_block(parent, timestamp) {
-                    Ok(true) => None,
-                    Ok(false) => Some(Some(Instant::now() + ORIGIN_PAUSE)),
-                    Err(error) => {
-                        self.on_sequencer_error(&error);
-                        None
-                    }
+            Action::Start { parent, timestamp } => match self.start_block(parent, timestamp) {
+                Ok(Start::Started) => {
+                    self.note_pause(None);
+                    None
                 }
-            }
+                Ok(Start::OriginFetched) => Some(Some(Instant::now() + ORIGIN_PAUSE)),
+                Ok(Start::OriginUnknown) => {
+                    let l1_number = parent.l1_origin.number;
+                    self.note_pause(Some(Pause::NoOrigin { l1_number }));
+                    Some(Some(Instant::now() + ORIGIN_PAUSE))
+                }
+                Err(error) => {
+                    self.on_sequencer_error(&error);
+                    None
+                }
+            },
             Action::Seal { parent, timestamp } => {
                 if let Err(error) = self.seal_block(parent, timestamp) {
                     self.on_sequencer_error(&error);
@@ -147,13 +163,15 @@ impl Driver {
         }
     }
 
-    /// Starts a block. `false` if its origin is being fetched.
-    fn start_block(&mut self, parent: L2BlockRef, timestamp: u64) -> Result<bool, DriverError> {
+    fn start_block(&mut self, parent: L2BlockRef, timestamp: u64) -> Result<Start, DriverError> {
         let (_, config) = self.l2.place(parent.hash)?;
-        let Some(origin) = self.choose_origin(&parent, timestamp)? else { return Ok(false) };
+        let origin = match self.choose_origin(&parent, timestamp)? {
+            Ok(origin) => origin,
+            Err(start) => return Ok(start),
+        };
         let attributes = self.sequencer_attributes(&parent, &config, &origin)?;
         let id = self.engine.start_payload(parent.hash, &attributes)?;
-        let Some(sequencing) = &mut self.sequencing else { return Ok(false) };
+        let Some(sequencing) = &mut self.sequencing else { return Ok(Start::OriginFetched) };
         if origin.choice.is_next {
             sequencing.origins.forget_below(origin.header.number);
         }
@@ -161,7 +179,7 @@ impl Driver {
         sequencing.building = Some(id);
         sequencing.awaited = None;
         sequencing.sequencer.on_started(parent);
-        Ok(true)
+        Ok(Start::Started)
     }
 
     fn sequencer_attributes(
@@ -176,14 +194,14 @@ impl Driver {
         Ok(next_attributes(spec, parent, config, header, logs, Vec::new(), no_pool)?.attributes)
     }
 
-    /// The origin of the next block, `None` while it is being fetched.
+    /// The origin of the next block, or what is done instead of starting it.
     fn choose_origin(
         &mut self,
         parent: &L2BlockRef,
         timestamp: u64,
-    ) -> Result<Option<Origin>, DriverError> {
+    ) -> Result<Result<Origin, Start>, DriverError> {
         let l1_head = self.l1_heads.head.number;
-        let Some(sequencing) = &mut self.sequencing else { return Ok(None) };
+        let Some(sequencing) = &mut self.sequencing else { return Ok(Err(Start::OriginFetched)) };
         let number = parent.l1_origin.number;
         let rules = sequencing.rules();
         let known = sequencing.current.filter(|current| current.hash == parent.l1_origin.hash);
@@ -191,7 +209,9 @@ impl Driver {
             Some(current) => current,
             None => {
                 sequencing.origins.set_limit(l1_head.max(number));
-                let Some(block) = sequencing.origins.peek(number) else { return Ok(None) };
+                let Some(block) = sequencing.origins.peek(number) else {
+                    return Ok(Err(Start::OriginFetched));
+                };
                 block.header
             }
         };
@@ -216,11 +236,9 @@ impl Driver {
         if next.is_none() && next_number <= limit {
             let now = unix_now_ms() / 1_000;
             let is_late = timestamp.saturating_add(rules.block_time_secs) < now;
-            // Past the drift derivation takes no block that could have had a later origin.
-            let must_wait =
-                is_drifted || ((is_late || rules.recover) && sequencing.waits_for(next_number));
-            if must_wait {
-                return Ok(None);
+            // Past the drift, nothing can be decided before it is there.
+            if !is_drifted && (is_late || rules.recover) && sequencing.waits_for(next_number) {
+                return Ok(Err(Start::OriginFetched));
             }
         }
         let view = L1OriginView {
@@ -230,11 +248,13 @@ impl Driver {
                 .map_or(NextL1::Unknown, |(header, _)| NextL1::Known(header.block_ref())),
             head_number: l1_head,
         };
-        let choice = choose_l1_origin(&rules, parent, &view)?;
+        let Some(choice) = choose_l1_origin(&rules, parent, &view)? else {
+            return Ok(Err(Start::OriginUnknown));
+        };
         if choice.no_tx_pool && is_drifted {
             counter!("phala_sequencer_drifted_blocks_total").increment(1);
         }
-        Ok(Some(match next {
+        Ok(Ok(match next {
             Some((header, logs)) if choice.is_next => Origin { header, logs, choice },
             _ => Origin { header: current, logs: Vec::new(), choice },
         }))
