@@ -2,7 +2,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use jsonrpsee::{
     RpcModule,
-    server::{Server, ServerConfig, ServerHandle},
+    server::{Server, ServerConfig, ServerHandle, middleware::http::HostFilterLayer},
     types::{ErrorObjectOwned, Params, error::INVALID_PARAMS_CODE},
 };
 use parking_lot::Mutex;
@@ -24,6 +24,9 @@ const ANSWER_SECS_MAX: Duration = Duration::from_secs(30);
 /// Connections and request bytes: operators and scripts need little.
 const CONNECTIONS_MAX: u32 = 32;
 const REQUEST_BYTES_MAX: u32 = 64 * 1_024;
+
+/// Names of this machine. A page whose own name was made to point here (DNS rebinding) sends another.
+const LOCAL_HOSTS: [&str; 3] = ["localhost:*", "127.0.0.1:*", "[::1]:*"];
 
 /// A failed call, by the convention of Ethereum clients.
 const CALL_FAILED_CODE: i32 = -32_000;
@@ -74,7 +77,16 @@ pub(crate) async fn serve(
         .max_request_body_size(REQUEST_BYTES_MAX)
         .http_only()
         .build();
-    let server = Server::builder().set_config(limits).build(address).await.map_err(failed)?;
+    // On other addresses the operator has chosen to be reached, under names that we do not know.
+    let hosts = if address.ip().is_loopback() {
+        HostFilterLayer::new(LOCAL_HOSTS).expect("the hosts are well-formed")
+    } else {
+        HostFilterLayer::disable()
+    };
+    let server = Server::builder()
+        .set_config(limits)
+        .set_http_middleware(tower::ServiceBuilder::new().layer(hosts));
+    let server = server.build(address).await.map_err(failed)?;
     let bound = server.local_addr().map_err(failed)?;
     let policy = *throttle.lock().policy();
     let module = module(Context { commands, throttle, policy, shared })
@@ -238,6 +250,26 @@ mod tests {
         }
         rpc.call::<_, Value>("admin_resetThrottleController", [0; 0]).await.expect("resets");
         assert_eq!(get().await["type"], "quadratic");
+    }
+
+    #[tokio::test]
+    async fn a_page_under_a_foreign_name_is_refused() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (commands, _receiver) = mpsc::channel(COMMANDS_MAX);
+        let throttle = Arc::new(Mutex::new(Throttle::new(ThrottlePolicy::default())));
+        let shared = Arc::new(Shared::new(Address::ZERO, Address::ZERO));
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (bound, handle) = serve(address, commands, throttle, shared).await.expect("serves");
+        let ask = |host: String| async move {
+            let body = json!({"jsonrpc": "2.0", "id": 1, "method": "batcher_status", "params": []});
+            let request = reqwest::Client::new().post(format!("http://{bound}/")).json(&body);
+            request.header("host", host).send().await.expect("answers").status().as_u16()
+        };
+        let port = bound.port();
+        assert_eq!(ask(format!("127.0.0.1:{port}")).await, 200);
+        assert_eq!(ask(format!("localhost:{port}")).await, 200);
+        assert_eq!(ask(format!("rebound.example.org:{port}")).await, 403);
+        handle.stop().expect("runs");
     }
 
     #[tokio::test]
