@@ -187,3 +187,122 @@ impl Settlement {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synth::{
+        account_id::padded,
+        pools::{Condition, Nft, Vault},
+        profile::PHA,
+    };
+
+    const ALICE: usize = 0;
+    const BOB: usize = 1;
+    const CHARLIE: usize = 2;
+    const DAVE: usize = 3;
+    const EVE: usize = 4;
+    const MULTISIG: usize = 5;
+
+    fn pool(pid: u64, owner: usize, nfts: &[(Investor, u128, Option<u64>)]) -> Pool {
+        let nft = |(investor, shares, queued_since): &(Investor, u128, Option<u64>)| Nft {
+            investor: *investor,
+            shares: shares * PHA,
+            queued_since: *queued_since,
+        };
+        let nfts: Vec<Nft> = nfts.iter().map(nft).collect();
+        Pool {
+            pid,
+            owner,
+            account: padded(&[b'p', pid as u8]),
+            lock_account: padded(b"sl/"),
+            reward_account: padded(b"so/"),
+            condition: Condition::Plain,
+            vault: None,
+            total_shares: nfts.iter().map(|nft| nft.shares).sum(),
+            total_value: 0,
+            nfts,
+            free: 0,
+            locked: 0,
+            owner_reward: 0,
+        }
+    }
+
+    /// Two stake pools and a vault that cannot pay its whole queue, with the figures of the project's
+    /// hand-made state.
+    #[test]
+    fn a_state_settled_by_hand_comes_out_to_the_last_unit() {
+        use Investor::{Holder as Of, Vault as Vaults};
+        let mut first = pool(
+            0,
+            ALICE,
+            &[
+                (Of(ALICE), 500, None),
+                (Of(BOB), 150, None),
+                (Vaults(2), 250, None),
+                (Of(BOB), 60, Some(1)),
+                (Vaults(2), 40, Some(2)),
+            ],
+        );
+        first.total_value = 1_100 * PHA + 7;
+        first.free = 200 * PHA + 7;
+        first.locked = 900 * PHA + 11;
+        let mut second = pool(1, DAVE, &[(Of(DAVE), 390, None), (Vaults(2), 10, None)]);
+        second.total_value = 400 * PHA;
+        second.locked = 400 * PHA;
+        let mut vault = pool(
+            2,
+            EVE,
+            &[
+                (Of(CHARLIE), 200, None),
+                (Of(MULTISIG), 40, None),
+                (Of(CHARLIE), 30, Some(3)),
+                (Of(MULTISIG), 20, Some(4)),
+            ],
+        );
+        vault.free = 5 * PHA;
+        vault.total_shares += 10 * PHA;
+        vault.vault = Some(Vault { owner_shares: 10 * PHA, invests_in: vec![0, 1] });
+
+        let pools = [first, second, vault];
+        let mut holders: Vec<Holder> = (1..7_u8).map(|id| Holder::new([id; 32])).collect();
+        let mut books = Books::default();
+        let settlement = Settlement::new(&pools, &mut holders, &mut books);
+
+        let paid: Vec<_> =
+            settlement.payouts.iter().map(|one| (one.pid, one.shares, one.paid)).collect();
+        assert_eq!(
+            paid,
+            [
+                (0, 60 * PHA, 66 * PHA),
+                (0, 40 * PHA, 44 * PHA),
+                (2, 30 * PHA, 33_400_000_000_000),
+                (2, 14_011_976_047_904, 15_599_999_999_999),
+            ]
+        );
+        let settled = &settlement.pools[2];
+        assert_eq!((settled.nav_before_queue, settled.free), (334_000_000_000_001, 1));
+        assert_eq!(settled.shares, 255_988_023_952_096);
+        assert_eq!(settled.queue_left.len(), 1);
+        assert_eq!(settled.queue_left[0].shares, 5_988_023_952_096);
+        assert_eq!(settlement.pools[0].residue, 11);
+        assert_eq!(books.of(Bucket::StakePools), 1_390_000_000_000_007);
+        assert_eq!(books.of(Bucket::VaultFree), 1);
+        assert_eq!(holders[CHARLIE].liquid, 33_400_000_000_000);
+        assert_eq!(holders[MULTISIG].liquid, 15_599_999_999_999);
+        assert!(settlement.stakes.contains(&(EVE, 2, 10 * PHA)));
+    }
+
+    #[test]
+    fn what_a_pool_lacks_comes_out_of_the_reward_stream() {
+        let mut pool = pool(0, ALICE, &[(Investor::Holder(BOB), 10, None)]);
+        pool.total_value = 10 * PHA;
+        pool.free = 10 * PHA - 7;
+        let mut holders: Vec<Holder> = (1..3_u8).map(|id| Holder::new([id; 32])).collect();
+        let mut books = Books::default();
+        books.put(Bucket::RewardStream, 100);
+        let settlement = Settlement::new(&[pool], &mut holders, &mut books);
+        assert_eq!((settlement.pools[0].topped_up, settlement.pools[0].residue), (7, 0));
+        assert_eq!((books.of(Bucket::RewardStream), books.of(Bucket::StakePools)), (93, 10 * PHA));
+    }
+}
