@@ -5,6 +5,7 @@ mod exit_code;
 mod inspect;
 mod progress_bar;
 mod snapshot_flags;
+mod synth;
 mod verify;
 
 use std::{
@@ -32,6 +33,8 @@ enum Command {
     /// Prove that a snapshot is the whole state of a block of the parachain. Refusals exit with 10 to 39,
     /// as listed in docs/snapshot.md.
     Verify(verify::VerifyFlags),
+    /// Make up a snapshot of the parachain, and the report an importer must come to.
+    Synth(synth::SynthFlags),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Devnet(flags) => (devnet::devnet(*flags), false),
         Command::Inspect(flags) => (inspect::inspect(&flags), flags.snapshot.json),
         Command::Verify(flags) => (verify::verify(&flags), flags.snapshot.json),
+        Command::Synth(flags) => (synth::synth(flags), false),
     };
     exit_code::finish(result, as_json)
 }

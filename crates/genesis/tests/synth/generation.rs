@@ -6,7 +6,12 @@ use alloy_primitives::hex;
 use phala_genesis_lib::synth::{BreakCase, Profile, SynthOptions, SynthSummary, generate};
 use serde_json::Value;
 
-fn make(out: &Path, seed: u64, profile: Profile, break_case: Option<BreakCase>) -> SynthSummary {
+pub(crate) fn make(
+    out: &Path,
+    seed: u64,
+    profile: Profile,
+    break_case: Option<BreakCase>,
+) -> SynthSummary {
     let options = SynthOptions { seed, profile, out: out.to_owned(), break_case };
     generate(&options).unwrap()
 }

@@ -3,3 +3,4 @@
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod generation;
+mod reading;
