@@ -973,15 +973,15 @@ contract GpuJobSettlementTest is World {
         vm.assertEq(registry.credits(treasury), H100_BOND - 2 * PROMISE, "the rest to the treasury");
         vm.assertEq(registry.workerOf(worker.worker).bond, 2 * PROMISE, "kept");
 
+        vm.prank(client);
+        settlement.release(done);
+        vm.assertEq(registry.credits(treasury), H100_BOND - PROMISE, "one is not needed any more");
+        vm.assertEq(registry.workerOf(worker.worker).bond, PROMISE, "kept for the other");
         vm.warp(START + 2 hours + 1);
         vm.expectEmit(true, true, true, true, address(settlement));
         emit GpuJobSettlement.JobRefunded(missed, client, PRICE, PROMISE);
         settlement.expire(missed);
         vm.assertEq(registry.credits(client), PROMISE, "penalty");
-        vm.assertEq(registry.workerOf(worker.worker).bond, PROMISE, "kept for the other");
-        vm.prank(client);
-        settlement.release(done);
-        vm.assertEq(registry.credits(treasury), H100_BOND - PROMISE, "not needed any more");
         vm.assertEq(registry.workerOf(worker.worker).bond, 0, "nothing is left");
     }
 
