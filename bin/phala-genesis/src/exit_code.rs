@@ -1,6 +1,8 @@
 use std::{io::Write as _, process::ExitCode};
 
-use phala_genesis_lib::snapshot::SnapshotError;
+use phala_genesis_lib::{
+    entitlements::EntitlementError, ledger::LedgerError, snapshot::SnapshotError,
+};
 
 /// Exit code of everything that is nobody's in particular: output, L1.
 const OTHER: u8 = 1;
@@ -27,5 +29,8 @@ pub(crate) fn finish(result: eyre::Result<()>, as_json: bool) -> ExitCode {
 
 /// The code of the refusal behind an error, however it was wrapped.
 fn refusal(report: &eyre::Report) -> Option<u8> {
-    report.downcast_ref::<SnapshotError>().map(SnapshotError::exit_code)
+    let of_snapshot = report.downcast_ref::<SnapshotError>().map(SnapshotError::exit_code);
+    let of_ledger = report.downcast_ref::<LedgerError>().map(LedgerError::exit_code);
+    let of_records = report.downcast_ref::<EntitlementError>().map(EntitlementError::exit_code);
+    of_snapshot.or(of_ledger).or(of_records)
 }

@@ -4,6 +4,7 @@ mod devnet;
 mod exit_code;
 mod inspect;
 mod progress_bar;
+mod reconcile;
 mod snapshot_flags;
 mod synth;
 mod verify;
@@ -33,6 +34,9 @@ enum Command {
     /// Prove that a snapshot is the whole state of a block of the parachain. Refusals exit with 10 to 39,
     /// as listed in docs/snapshot.md.
     Verify(verify::VerifyFlags),
+    /// Say what every account of the parachain is owed, and write it as records. Refusals exit with 40 to 89,
+    /// as listed in docs/ledger.md.
+    Reconcile(reconcile::ReconcileFlags),
     /// Make up a snapshot of the parachain, and the report an importer must come to.
     Synth(synth::SynthFlags),
 }
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Devnet(flags) => (devnet::devnet(*flags), false),
         Command::Inspect(flags) => (inspect::inspect(&flags), flags.snapshot.json),
         Command::Verify(flags) => (verify::verify(&flags), flags.snapshot.json),
+        Command::Reconcile(flags) => (reconcile::reconcile(&flags), flags.snapshot.json),
         Command::Synth(flags) => (synth::synth(flags), false),
     };
     exit_code::finish(result, as_json)

@@ -1,0 +1,356 @@
+use blake2b_simd::Params;
+use phala_genesis_lib::ledger::{Class, LedgerError, Options, Override};
+use twox_hash::XxHash64;
+
+use crate::mini_state::{Pairs, mini, run};
+
+fn twox128(text: &str) -> Vec<u8> {
+    [0, 1].iter().flat_map(|seed| XxHash64::oneshot(*seed, text.as_bytes()).to_le_bytes()).collect()
+}
+
+fn prefix(pallet: &str, entry: &str) -> Vec<u8> {
+    [twox128(pallet), twox128(entry)].concat()
+}
+
+/// Keys of an entry, in order.
+fn keys(pairs: &Pairs, pallet: &str, entry: &str) -> Vec<Vec<u8>> {
+    let prefix = prefix(pallet, entry);
+    let keys: Vec<_> = pairs.keys().filter(|key| key.starts_with(&prefix)).cloned().collect();
+    assert!(!keys.is_empty(), "{pallet}.{entry}");
+    keys
+}
+
+fn first(pairs: &Pairs, pallet: &str, entry: &str) -> Vec<u8> {
+    keys(pairs, pallet, entry).remove(0)
+}
+
+/// Key whose last 32 bytes are `id`.
+fn of_account(pairs: &Pairs, pallet: &str, entry: &str, id: &[u8; 32]) -> Vec<u8> {
+    keys(pairs, pallet, entry).into_iter().find(|key| key.ends_with(id)).unwrap()
+}
+
+fn named(text: &[u8]) -> [u8; 32] {
+    let mut id = [0; 32];
+    id[..text.len()].copy_from_slice(text);
+    id
+}
+
+/// Adds to the little-endian `u128` at `at`; the difference may be negative.
+fn add(value: &mut [u8], at: usize, difference: i128) {
+    let field = &mut value[at..at + 16];
+    let amount = u128::from_le_bytes(field.try_into().unwrap());
+    let sum = amount.checked_add_signed(difference).unwrap();
+    field.copy_from_slice(&sum.to_le_bytes());
+}
+
+/// Free balance in the value of System.Account.
+const FREE: usize = 16;
+
+/// Whether the state passes untouched, and what it says once it is changed.
+fn refusal(change: impl FnOnce(&mut Pairs)) -> Option<LedgerError> {
+    let mut pairs = mini()?;
+    assert!(run(&pairs, &Options::default()).ledger.is_ok());
+    change(&mut pairs);
+    Some(run(&pairs, &Options::default()).ledger.unwrap_err())
+}
+
+fn code(change: impl FnOnce(&mut Pairs), code: u8) {
+    if let Some(error) = refusal(change) {
+        assert_eq!(error.exit_code(), code, "{error}");
+    }
+}
+
+#[test]
+fn a_value_with_trailing_bytes_is_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "PhalaBasePool", "Pools");
+            pairs.get_mut(&key).unwrap().push(0);
+        },
+        42,
+    );
+}
+
+#[test]
+fn a_key_whose_hash_is_not_of_what_follows_is_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "PhalaBasePool", "Pools");
+            let value = pairs.remove(&key).unwrap();
+            let mut wrong = key;
+            wrong[32] ^= 1;
+            pairs.insert(wrong, value);
+        },
+        41,
+    );
+}
+
+#[test]
+fn an_account_of_an_older_layout_is_refused() {
+    for length in [69, 72, 76] {
+        code(
+            |pairs| {
+                let key = first(pairs, "System", "Account");
+                pairs.get_mut(&key).unwrap().truncate(length);
+            },
+            43,
+        );
+    }
+}
+
+#[test]
+fn another_chain_and_an_unknown_runtime_are_refused_until_it_is_allowed() {
+    let runtime = |version: u32, name: &str| {
+        // Compact of a number from 64 to 16,383.
+        let compact = (version << 2 | 1) as u16;
+        [compact.to_le_bytes().as_slice(), &[(name.len() as u8) << 2], name.as_bytes()].concat()
+    };
+    let key = prefix("System", "LastRuntimeUpgrade");
+    code(|pairs| drop(pairs.insert(key.clone(), runtime(1291, "khala"))), 44);
+    code(|pairs| drop(pairs.insert(key.clone(), runtime(1090, "phala"))), 45);
+    code(|pairs| drop(pairs.insert(key.clone(), runtime(1292, "phala"))), 45);
+    code(|pairs| drop(pairs.remove(&key)), 47);
+    let Some(mut pairs) = mini() else { return };
+    pairs.insert(key, runtime(1292, "phala"));
+    let options = Options { spec_versions: vec![1292], ..Options::default() };
+    assert!(run(&pairs, &options).ledger.is_ok());
+}
+
+#[test]
+fn storage_of_another_version_or_without_one_is_refused() {
+    for pallet in [
+        "PhalaComputation",
+        "PhalaStakePoolv2",
+        "PhalaVault",
+        "PhalaWrappedBalances",
+        "PhalaBasePool",
+    ] {
+        let key = prefix(pallet, ":__STORAGE_VERSION__:");
+        code(|pairs| drop(pairs.insert(key.clone(), vec![6, 0])), 46);
+        code(|pairs| drop(pairs.remove(&key).unwrap()), 46);
+    }
+}
+
+#[test]
+fn an_issuance_that_accounts_do_not_hold_is_refused() {
+    for difference in [1, -1] {
+        code(
+            |pairs| {
+                add(pairs.get_mut(&prefix("Balances", "TotalIssuance")).unwrap(), 0, difference)
+            },
+            49,
+        );
+    }
+}
+
+#[test]
+fn wrapped_supply_above_its_backing_is_refused() {
+    code(
+        |pairs| {
+            // The native PHA leaves the backing for the treasury.
+            let backing = of_account(pairs, "System", "Account", &named(b"wpha/"));
+            let treasury = of_account(pairs, "System", "Account", &named(b"modlpy/trsry"));
+            let supply = &pairs[&first(pairs, "Assets", "Asset")][128..144];
+            let supply = u128::from_le_bytes(supply.try_into().unwrap());
+            let held = &pairs[&backing][FREE..FREE + 16];
+            let held = u128::from_le_bytes(held.try_into().unwrap());
+            let moved = (held - supply) as i128 + 1;
+            add(pairs.get_mut(&backing).unwrap(), FREE, -moved);
+            add(pairs.get_mut(&treasury).unwrap(), FREE, moved);
+        },
+        50,
+    );
+}
+
+#[test]
+fn wrapped_balances_that_are_not_the_supply_are_refused() {
+    for difference in [1, -1] {
+        code(
+            |pairs| {
+                let key = first(pairs, "Assets", "Account");
+                add(pairs.get_mut(&key).unwrap(), 0, difference);
+            },
+            51,
+        );
+    }
+}
+
+#[test]
+fn a_pool_account_that_is_not_derived_from_its_owner_is_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "PhalaBasePool", "Pools");
+            // The owner, after kind and pid.
+            pairs.get_mut(&key).unwrap()[9] ^= 1;
+        },
+        52,
+    );
+}
+
+#[test]
+fn shares_may_lack_dust_but_no_more() {
+    let shift = |difference: i128| {
+        move |pairs: &mut Pairs| {
+            for key in keys(pairs, "PhalaBasePool", "Pools") {
+                let value = pairs.get_mut(&key).unwrap();
+                if value[0] == 1 {
+                    add(value, 41, difference);
+                }
+            }
+        }
+    };
+    code(shift(1_000_000), 57);
+    code(shift(-1_000_000), 57);
+    let Some(mut pairs) = mini() else { return };
+    shift(1000)(&mut pairs);
+    assert!(run(&pairs, &Options::default()).ledger.is_ok());
+}
+
+#[test]
+fn a_deficit_is_topped_up_to_one_pha_and_refused_above() {
+    let shift = |difference: i128| {
+        move |pairs: &mut Pairs| {
+            for key in keys(pairs, "PhalaBasePool", "Pools") {
+                let value = pairs.get_mut(&key).unwrap();
+                if value[..9] == [0, 1, 0, 0, 0, 0, 0, 0, 0] {
+                    // The value, after the shares; this pool has neither residue nor deficit.
+                    add(value, 57, difference);
+                }
+            }
+        }
+    };
+    code(shift(1_000_000_000_001), 56);
+    let Some(mut pairs) = mini() else { return };
+    let before = run(&pairs, &Options::default()).ledger.unwrap();
+    shift(1_000_000_000_000)(&mut pairs);
+    let after = run(&pairs, &Options::default()).ledger.unwrap();
+    assert_eq!(after.funding.reward_stream + 10_u128.pow(18), before.funding.reward_stream);
+}
+
+#[test]
+fn an_nft_with_two_owners_is_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "Uniques", "Asset");
+            pairs.get_mut(&key).unwrap()[0] ^= 1;
+        },
+        58,
+    );
+}
+
+#[test]
+fn a_queued_request_without_its_nft_is_refused() {
+    code(
+        |pairs| {
+            // All that is known of the NFT goes, so that only the queue still names it.
+            let base_pool = named(b"basepool");
+            let key = keys(pairs, "Uniques", "Asset")
+                .into_iter()
+                .find(|key| pairs[key].starts_with(&base_pool))
+                .unwrap();
+            let item = key[key.len() - 4..].to_vec();
+            let collection = key[48..52].to_vec();
+            for (pallet, entry) in [
+                ("Uniques", "Asset"),
+                ("Uniques", "Account"),
+                ("RmrkCore", "Nfts"),
+                ("RmrkCore", "Properties"),
+            ] {
+                let at = prefix(pallet, entry);
+                pairs.retain(|key, _| {
+                    let has = |part: &[u8]| key.windows(part.len()).any(|window| window == part);
+                    !(key.starts_with(&at) && has(&collection) && has(&item))
+                });
+            }
+        },
+        59,
+    );
+}
+
+#[test]
+fn pending_rewards_above_the_subsidy_pool_are_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "PhalaStakePoolv2", "LegacyRewards");
+            add(pairs.get_mut(&key).unwrap(), 0, 10_i128.pow(20));
+        },
+        62,
+    );
+}
+
+#[test]
+fn phat_stakes_above_what_is_held_for_them_are_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "PhalaPhatTokenomic", "ContractUserStakes");
+            add(pairs.get_mut(&key).unwrap(), 0, 10_i128.pow(20));
+        },
+        63,
+    );
+}
+
+#[test]
+fn stakes_left_in_the_first_stake_pool_pallet_are_refused() {
+    code(
+        |pairs| {
+            let key = [prefix("PhalaStakePool", "StakeLedger"), vec![0; 40]].concat();
+            pairs.insert(key, vec![0; 16]);
+        },
+        68,
+    );
+}
+
+#[test]
+fn an_override_moves_an_account_it_knows_and_no_other() {
+    let Some(pairs) = mini() else { return };
+    let over = |account: &[u8; 32], class| Options {
+        overrides: vec![Override {
+            account: alloy_primitives::hex::encode_prefixed(account),
+            class,
+            reason: "test".into(),
+        }],
+        ..Options::default()
+    };
+    let key = first(&pairs, "Proxy", "Proxies");
+    let pure: [u8; 32] = key[40..72].try_into().unwrap();
+    let ledger = run(&pairs, &over(&pure, Class::Treasury)).ledger.unwrap();
+    assert!(!ledger.holders.contains_key(&phala_genesis_lib::ledger::AccountId(pure)));
+    let unknown = run(&pairs, &over(&[7; 32], Class::Treasury)).ledger.unwrap_err();
+    assert_eq!(unknown.exit_code(), 65);
+    let reserve = named(b"modlphala/bg");
+    let forbidden = run(&pairs, &over(&reserve, Class::Keyed)).ledger.unwrap_err();
+    assert_eq!(forbidden.exit_code(), 67);
+}
+
+#[test]
+fn mutated_values_never_panic() {
+    let Some(pairs) = mini() else { return };
+    let keys: Vec<_> = pairs.keys().filter(|key| key.len() > 32).cloned().collect();
+    for round in 0_u64..3000 {
+        let hash = Params::new().hash_length(16).hash(&round.to_le_bytes());
+        let draw = u128::from_le_bytes(hash.as_bytes().try_into().unwrap());
+        let key = &keys[(draw as usize) % keys.len()];
+        let mut changed = pairs.clone();
+        let mut value = changed.remove(key).unwrap();
+        let at = ((draw >> 64) as usize) % value.len().max(1);
+        match draw >> 126 {
+            0 => value.truncate(at),
+            1 => value.insert(at, (draw >> 100) as u8),
+            _ => {
+                if let Some(byte) = value.get_mut(at) {
+                    *byte ^= (draw >> 100) as u8 | 1;
+                }
+            }
+        }
+        let mut key = key.clone();
+        if draw >> 120 & 7 == 0 {
+            let last = key.len() - 1;
+            key[last] ^= 1;
+        }
+        changed.insert(key, value);
+        if let Ok(ledger) = run(&changed, &Options::default()).ledger {
+            let sum: u128 = ledger.buckets.values().sum();
+            assert_eq!(sum, ledger.issuance);
+        }
+    }
+}
