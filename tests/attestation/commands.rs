@@ -122,14 +122,14 @@ fn gpus_of_every_generation_are_accepted() {
         ("switch_ls10", "other", ""),
     ] {
         let report = path(&format!("gpu/{name}/report.txt"));
-        let chain = format!("--chain={}", path(&format!("gpu/{name}/chain.txt")));
+        let chain = format!("--certificates={}", path(&format!("gpu/{name}/chain.txt")));
         let told = attest(&["gpu", &report, &chain]).success();
         assert_eq!(line(&told, "chip"), chip, "{name}");
         if !driver.is_empty() {
             assert_eq!(line(&told, "driver"), driver, "{name}");
         }
     }
-    let chain = format!("--chain={}", path("gpu/hopper_535/chain.txt"));
+    let chain = format!("--certificates={}", path("gpu/hopper_535/chain.txt"));
     let report = path("gpu/negative/hopper_invalid_signature_report.txt");
     attest(&["gpu", &report, &chain]).failure(1, "evidence of 1 of 1 devices is refused");
     // One altered device among four.

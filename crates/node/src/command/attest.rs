@@ -41,12 +41,12 @@ pub(crate) struct TdxFlags {
 /// `attest gpu`.
 #[derive(Args, Debug)]
 pub(crate) struct GpuFlags {
-    /// JSON of NVIDIA's SDK or service, or with --chain a report: raw, hex or base64; - is standard input.
+    /// JSON of NVIDIA's SDK or service, or with --certificates a report: raw, hex or base64; - is standard input.
     #[arg(value_name = "FILE")]
     evidence: PathBuf,
     /// The certificate chain of the report (PEM).
     #[arg(long, value_name = "FILE")]
-    chain: Option<PathBuf>,
+    certificates: Option<PathBuf>,
     /// Print JSON, as phala_explainGpuEvidence answers it.
     #[arg(long)]
     json: bool,
@@ -84,7 +84,7 @@ fn show_unjudged(json: bool, quote: &[u8]) -> Result<(), NodeError> {
 /// Judges evidence of GPUs as `GPU_VERIFY` would, and prints what it says.
 pub(crate) fn attest_gpu(flags: &GpuFlags) -> Result<(), NodeError> {
     let evidence = read(&flags.evidence)?;
-    let inputs = match &flags.chain {
+    let inputs = match &flags.certificates {
         Some(chain) => vec![published::gpu_report(&evidence, &read(chain)?)?],
         None => published::gpu_evidence(&evidence)?,
     };
