@@ -60,6 +60,7 @@ bench: setup ## Measure import, build, state root, memory, disk and RPC; prints 
 .PHONY: soak
 soak: build ## Run the long tests: 200 crash rounds, 50 kills in a rollup, many random blocks, a minute of load
 	PHALA_SOAK=1 cargo test $(CARGO_FLAGS) --test crash --test differential --test e2e --test rollup_faults -- --include-ignored --nocapture
+	cargo test $(CARGO_FLAGS) --test precompiles -- ten_million --ignored --nocapture
 
 .PHONY: fuzz
 fuzz: ## Fuzz the decoders of strangers' bytes, FUZZ_SECONDS each (30); needs a nightly toolchain
