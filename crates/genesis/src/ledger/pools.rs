@@ -71,8 +71,9 @@ pub(super) fn settle(state: &mut State, books: &mut Books) -> Result<Settled, Le
         books.book(Bucket::PoolResidue, residue)?;
 
         let mut of_pool = shares.remove(pid).unwrap_or_default();
-        check_shares(base, &of_pool, 0)?;
+        // A request without its NFT would show as missing shares as well; this says more.
         let requests = queue(base, &mut of_pool)?;
+        check_shares(base, &of_pool, 0)?;
         let (mut value, mut left) = (base.total_value, base.total_shares);
         for request in requests {
             let paid = mul_div(request.shares, base.total_value, base.total_shares)?;
@@ -140,6 +141,7 @@ fn settle_vault(
         Pool::Stake { .. } => return Err(LedgerError::PoolIndex { pid: base.pid, cid: base.cid }),
     };
     let pid = base.pid;
+    let requests = queue(base, &mut shares)?;
     check_shares(base, &shares, owner_shares)?;
     let mut nav = free;
     for (held, amount) in &holds {
@@ -150,7 +152,6 @@ fn settle_vault(
         };
         add(&mut nav, mul_div(*amount, *value, *total_shares)?)?;
     }
-    let requests = queue(base, &mut shares)?;
     let in_vault = shares.owned.keys().chain(requests.iter().map(|request| &request.user));
     for owner in in_vault {
         if let Some((vault, _)) = vaults.get(owner) {

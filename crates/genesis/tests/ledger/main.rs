@@ -5,4 +5,5 @@ mod derivations;
 mod mini;
 mod mini_state;
 mod other_chains;
+mod records;
 mod refusals;

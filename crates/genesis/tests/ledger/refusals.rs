@@ -1,5 +1,8 @@
 use blake2b_simd::Params;
-use phala_genesis_lib::ledger::{Class, LedgerError, Options, Override};
+use phala_genesis_lib::{
+    Pair,
+    ledger::{Class, LedgerError, Options, Override, reconcile},
+};
 use twox_hash::XxHash64;
 
 use crate::mini_state::{Pairs, mini, run};
@@ -320,6 +323,121 @@ fn an_override_moves_an_account_it_knows_and_no_other() {
     let reserve = named(b"modlphala/bg");
     let forbidden = run(&pairs, &over(&reserve, Class::Keyed)).ledger.unwrap_err();
     assert_eq!(forbidden.exit_code(), 67);
+}
+
+#[test]
+fn a_pool_whose_collection_is_of_another_pool_is_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "PhalaBasePool", "PoolCollections");
+            pairs.get_mut(&key).unwrap()[0] ^= 0x40;
+        },
+        53,
+    );
+}
+
+#[test]
+fn a_session_of_another_pool_is_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "PhalaStakePoolv2", "SubAccountPreimages");
+            pairs.get_mut(&key).unwrap()[0] ^= 1;
+        },
+        54,
+    );
+}
+
+#[test]
+fn sessions_with_more_stake_than_their_pool_has_locked_are_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "PhalaComputation", "Stakes");
+            add(pairs.get_mut(&key).unwrap(), 0, 10_i128.pow(20));
+        },
+        55,
+    );
+}
+
+#[test]
+fn an_nft_without_its_shares_is_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "RmrkCore", "Properties");
+            pairs.remove(&key);
+        },
+        60,
+    );
+}
+
+#[test]
+fn an_nft_of_the_base_pool_that_no_queue_names_is_refused() {
+    code(
+        |pairs| {
+            // An owned NFT goes to the base pool in all three maps.
+            let base_pool = named(b"basepool");
+            let key = keys(pairs, "Uniques", "Asset")
+                .into_iter()
+                .find(|key| !pairs[key].starts_with(&base_pool))
+                .unwrap();
+            let owner = pairs[&key][..32].to_vec();
+            let (collection, item) = (key[48..52].to_vec(), key[key.len() - 4..].to_vec());
+            pairs.get_mut(&key).unwrap()[..32].copy_from_slice(&base_pool);
+            let nft = keys(pairs, "RmrkCore", "Nfts")
+                .into_iter()
+                .find(|key| key[40..44] == collection && key.ends_with(&item))
+                .unwrap();
+            pairs.get_mut(&nft).unwrap()[1..33].copy_from_slice(&base_pool);
+            let index = keys(pairs, "Uniques", "Account")
+                .into_iter()
+                .find(|key| {
+                    key[48..80] == owner && key[96..100] == collection && key.ends_with(&item)
+                })
+                .unwrap();
+            pairs.remove(&index).unwrap();
+            let hash = Params::new().hash_length(16).hash(&base_pool);
+            let moved = [&index[..32], hash.as_bytes(), &base_pool, &index[80..]].concat();
+            pairs.insert(moved, Vec::new());
+        },
+        61,
+    );
+}
+
+#[test]
+fn more_unmintable_dust_than_surplus_is_refused() {
+    code(
+        |pairs| {
+            let key = first(pairs, "PhalaWrappedBalances", "UnmintableDust");
+            add(pairs.get_mut(&key).unwrap(), 0, 10_i128.pow(20));
+        },
+        64,
+    );
+}
+
+#[test]
+fn pairs_that_cannot_be_read_or_do_not_ascend_are_refused() {
+    let pair = |key: u8| Pair { key: vec![key], value: Vec::new() };
+    let run = |pairs: Vec<Result<Pair, &str>>| {
+        reconcile(pairs.into_iter(), &Options::default()).ledger.unwrap_err()
+    };
+    assert_eq!(run(vec![Ok(pair(1)), Err("disk")]).exit_code(), 40);
+    assert_eq!(run(vec![Ok(pair(2)), Ok(pair(1))]).exit_code(), 48);
+    assert_eq!(run(vec![Ok(pair(1)), Ok(pair(1))]).exit_code(), 48);
+    assert_eq!(run(vec![Ok(pair(1)), Ok(pair(2))]).exit_code(), 47);
+}
+
+#[test]
+fn an_override_file_that_says_something_else_is_refused() {
+    let good = "[[override]]\naccount = \"0x00\"\nclass = \"keyed\"\nreason = \"r\"\n";
+    assert_eq!(Override::parse(good).unwrap().len(), 1);
+    assert!(Override::parse("").unwrap().is_empty());
+    for bad in
+        ["x", "[[override]]\naccount = 1", &good.replace("keyed", "mine"), &format!("{good}b = 1")]
+    {
+        assert_eq!(Override::parse(bad).unwrap_err().exit_code(), 66, "{bad}");
+    }
+    let Some(pairs) = mini() else { return };
+    let options = Options { overrides: Override::parse(good).unwrap(), ..Options::default() };
+    assert_eq!(run(&pairs, &options).ledger.unwrap_err().exit_code(), 66);
 }
 
 #[test]
