@@ -7,7 +7,7 @@ pub(super) struct Books {
     pub(super) classes: Classes,
     pub(super) buckets: BTreeMap<Bucket, u128>,
     pub(super) holders: BTreeMap<AccountId, Holder>,
-    pub(super) escrow: BTreeMap<AccountId, (Class, u128)>,
+    pub(super) escrow: BTreeMap<(Class, AccountId), u128>,
 }
 
 impl Books {
@@ -42,7 +42,7 @@ impl Books {
             Bucket::ForeignChainEscrow
             | Bucket::PhatClusterEscrow
             | Bucket::IndexInflight
-            | Bucket::Stranded => add(&mut self.escrow.entry(id).or_insert((class, 0)).1, amount)?,
+            | Bucket::Stranded => add(&mut self.escrow.entry((class, id)).or_default(), amount)?,
             _ => {}
         }
         self.book(bucket, amount)

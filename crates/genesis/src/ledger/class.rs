@@ -260,8 +260,8 @@ impl Class {
             Self::SubsidyPool => Bucket::RewardStream,
             Self::BridgedOut => Bucket::BridgedOut,
             Self::Treasury => Bucket::Treasury,
-            Self::GovernancePot => Bucket::GovernancePots,
-            Self::IndexInflight => Bucket::IndexInflight,
+            // What is in no deposit of inDEX goes to governance.
+            Self::GovernancePot | Self::IndexInflight => Bucket::GovernancePots,
             Self::ForeignChain => Bucket::ForeignChainEscrow,
             Self::PhatCluster => Bucket::PhatClusterEscrow,
             // What the algorithm does not take out of these has no owner.

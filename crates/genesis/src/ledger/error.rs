@@ -56,6 +56,8 @@ pub enum LedgerError {
     PendingRewards { pending: u128, subsidy: u128 },
     #[error("Phat stakes {stakes} are above the {held} held for them")]
     PhatStakes { stakes: u128, held: u128 },
+    #[error("deposits of inDEX {deposits} are above the {held} held for them")]
+    IndexDeposits { deposits: u128, held: u128 },
     #[error("unmintable dust {dust} is above the W-PHA surplus {surplus}")]
     Dust { dust: u128, surplus: u128 },
     #[error("override names {0}, which the state does not know")]
@@ -116,6 +118,7 @@ impl LedgerError {
             Self::RewardStream { .. } => 71,
             Self::VaultInVault { .. } => 72,
             Self::Funding { .. } => 73,
+            Self::IndexDeposits { .. } => 75,
         }
     }
 }

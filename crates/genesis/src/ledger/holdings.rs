@@ -142,8 +142,8 @@ pub struct Ledger {
     pub pools: BTreeMap<u64, PoolCarry>,
     /// What queues were paid, in the order of payment.
     pub payouts: Vec<QueuePayout>,
-    /// Escrowed PHA by account of the parachain, with its class.
-    pub escrow: BTreeMap<AccountId, (Class, u128)>,
+    /// Escrowed PHA by class and account of the parachain; deposits of inDEX by sender.
+    pub escrow: BTreeMap<(Class, AccountId), u128>,
     /// `(account, delegate)` of proxies that may do anything at once.
     pub proxies: Vec<(AccountId, AccountId)>,
     /// Members of the council.

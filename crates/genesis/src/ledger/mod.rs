@@ -8,6 +8,7 @@ mod books;
 mod class;
 mod error;
 mod holdings;
+mod location;
 mod pools;
 mod reconcile;
 mod report;

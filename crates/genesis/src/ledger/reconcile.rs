@@ -153,22 +153,27 @@ fn survey(state: &State, books: &Books) -> Result<Survey, LedgerError> {
 }
 
 fn book_native(state: &State, books: &mut Books) -> Result<(), LedgerError> {
+    // Held for others: Phat stakes are booked with what is pending, deposits here.
+    let stakes = total(state.phat.values())?;
+    let deposits = total(state.deposits.values())?;
+    let held = |name| state.native.get(&AccountId::named(name)).copied().unwrap_or_default();
+    let (for_stakes, for_deposits) = (held(b"modlphat/tok"), held(b"modlindex/ac"));
+    if for_stakes < stakes {
+        return Err(LedgerError::PhatStakes { stakes, held: for_stakes });
+    }
+    if for_deposits < deposits {
+        return Err(LedgerError::IndexDeposits { deposits, held: for_deposits });
+    }
     for (id, amount) in &state.native {
         match books.classes.of(id) {
             Class::WphaBacking => {}
-            Class::PhatTokens => {
-                let stakes = total(state.phat.values())?;
-                let rest = amount
-                    .checked_sub(stakes)
-                    .ok_or(LedgerError::PhatStakes { stakes, held: *amount })?;
-                books.credit(*id, rest)?;
-            }
+            Class::PhatTokens => books.credit(*id, amount.saturating_sub(stakes))?,
+            Class::IndexInflight => books.credit(*id, amount.saturating_sub(deposits))?,
             _ => books.credit(*id, *amount)?,
         }
     }
-    let stakes = total(state.phat.values())?;
-    if stakes > 0 && !state.native.contains_key(&AccountId::named(b"modlphat/tok")) {
-        return Err(LedgerError::PhatStakes { stakes, held: 0 });
+    for (sender, amount) in &state.deposits {
+        books.credit_as(*sender, Class::IndexInflight, Bucket::IndexInflight, *amount)?;
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ impl Report {
                             "pha_12": amount.to_string() })
                 });
                 put("largest_accounts", largest.collect());
-                let escrow = ledger.escrow.iter().map(|(id, (class, amount))| {
+                let escrow = ledger.escrow.iter().map(|((class, id), amount)| {
                     json!({ "account": id.hex(), "ss58": id.ss58(), "class": class,
                             "pha_12": amount.to_string() })
                 });

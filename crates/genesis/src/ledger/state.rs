@@ -11,6 +11,7 @@ use twox_hash::XxHash64;
 use super::{
     AccountId, LedgerError,
     account::blake2,
+    location::Deposit,
     values::{
         AccountInfo, AssetAccount, AssetDetails, Cluster, Nft, NftOwner, Pool, Tokenomics, Unique,
     },
@@ -62,6 +63,8 @@ pub(super) struct State {
     pub(super) sessions: BTreeMap<AccountId, (u64, [u8; 32])>,
     pub(super) stakes: BTreeMap<AccountId, u128>,
     pub(super) phat: BTreeMap<AccountId, u128>,
+    /// PHA that waits in inDEX, by sender.
+    pub(super) deposits: BTreeMap<AccountId, u128>,
     pub(super) clusters: BTreeSet<AccountId>,
     pub(super) proxies: BTreeSet<(AccountId, AccountId)>,
     pub(super) council: Vec<AccountId>,
@@ -76,7 +79,7 @@ pub(super) struct State {
     versions: BTreeMap<&'static str, u16>,
 }
 
-const ENTRIES: [&str; 32] = [
+const ENTRIES: [&str; 33] = [
     "System.Account",
     "System.Number",
     "System.LastRuntimeUpgrade",
@@ -109,6 +112,7 @@ const ENTRIES: [&str; 32] = [
     "Council.Members",
     "TechnicalCommittee.Members",
     "Balances.Reserves",
+    "PalletIndex.DepositRecords",
 ];
 
 impl State {
@@ -295,6 +299,13 @@ impl State {
                 let id = key.twox()?;
                 key.twox::<[u8; 32]>()?;
                 add(self.phat.entry(id).or_default(), key.value(value)?)?;
+            }
+            "PalletIndex.DepositRecords" => {
+                key.twox::<[u8; 32]>()?;
+                let deposit: Deposit = key.value(value)?;
+                if deposit.is_pha() {
+                    add(self.deposits.entry(deposit.sender).or_default(), deposit.amount)?;
+                }
             }
             "PhalaPhatContracts.Clusters" => {
                 let id: [u8; 32] = key.twox()?;

@@ -1,7 +1,7 @@
 use blake2b_simd::Params;
 use phala_genesis_lib::{
     Pair,
-    ledger::{Class, LedgerError, Options, Override, reconcile},
+    ledger::{AccountId, Bucket, Class, LedgerError, Options, Override, reconcile},
 };
 use twox_hash::XxHash64;
 
@@ -317,7 +317,7 @@ fn an_override_moves_an_account_it_knows_and_no_other() {
     let key = first(&pairs, "Proxy", "Proxies");
     let pure: [u8; 32] = key[40..72].try_into().unwrap();
     let ledger = run(&pairs, &over(&pure, Class::Treasury)).ledger.unwrap();
-    assert!(!ledger.holders.contains_key(&phala_genesis_lib::ledger::AccountId(pure)));
+    assert!(!ledger.holders.contains_key(&AccountId(pure)));
     let unknown = run(&pairs, &over(&[7; 32], Class::Treasury)).ledger.unwrap_err();
     assert_eq!(unknown.exit_code(), 65);
     let reserve = named(b"modlphala/bg");
@@ -438,6 +438,47 @@ fn an_override_file_that_says_something_else_is_refused() {
     let Some(pairs) = mini() else { return };
     let options = Options { overrides: Override::parse(good).unwrap(), ..Options::default() };
     assert_eq!(run(&pairs, &options).ledger.unwrap_err().exit_code(), 66);
+}
+
+/// A deposit of inDEX that waits: sender, an asset at `location`, amount, recipient and task.
+fn deposit(sender: [u8; 32], location: &[u8], amount: u128) -> Vec<u8> {
+    [&sender, &[0_u8][..], location, &amount.to_le_bytes(), &[0, 0]].concat()
+}
+
+#[test]
+fn deposits_of_pha_that_wait_in_index_are_their_senders_and_no_more_than_is_held() {
+    let Some(mut pairs) = mini() else { return };
+    let before = run(&pairs, &Options::default()).ledger.unwrap();
+    let index = named(b"modlindex/ac");
+    let hash = Params::new().hash_length(16).hash(&index);
+    let account = [&prefix("System", "Account"), hash.as_bytes(), &index].concat();
+    let treasury = of_account(&pairs, "System", "Account", &named(b"modlpy/trsry"));
+    let value = pairs.entry(account).or_insert_with(|| vec![0; 80]);
+    let held = u128::from_le_bytes(value[FREE..FREE + 16].try_into().unwrap());
+    add(value, FREE, 1000);
+    add(pairs.get_mut(&treasury).unwrap(), FREE, -1000);
+    let key = |id: [u8; 32]| {
+        let hash = XxHash64::oneshot(0, &id).to_le_bytes();
+        [&prefix("PalletIndex", "DepositRecords"), &hash[..], &id].concat()
+    };
+    // Seen from here, seen from a sibling (2035 as a compact), and another chain's asset.
+    let sibling = [1, 1, 0, 0xcd, 0x1f];
+    let foreign = [1, 1, 0, 0x41, 0x1f];
+    pairs.insert(key([1; 32]), deposit([7; 32], &[0, 0], 300));
+    pairs.insert(key([2; 32]), deposit([7; 32], &sibling, 100));
+    pairs.insert(key([3; 32]), deposit([8; 32], &foreign, 5000));
+    let ledger = run(&pairs, &Options::default()).ledger.unwrap();
+    assert_eq!(ledger.bucket(Bucket::IndexInflight), 400);
+    let rest = ledger.bucket(Bucket::GovernancePots) - before.bucket(Bucket::GovernancePots);
+    assert_eq!(rest, 600);
+    assert_eq!(ledger.escrow[&(Class::IndexInflight, AccountId([7; 32]))], 400);
+    assert!(!ledger.escrow.contains_key(&(Class::IndexInflight, AccountId([8; 32]))));
+
+    let too_much = deposit([9; 32], &[0, 0], held + 601);
+    pairs.insert(key([4; 32]), too_much);
+    assert_eq!(run(&pairs, &Options::default()).ledger.unwrap_err().exit_code(), 75);
+    pairs.insert(key([4; 32]), deposit([9; 32], &[0, 9], 1));
+    assert_eq!(run(&pairs, &Options::default()).ledger.unwrap_err().exit_code(), 42);
 }
 
 #[test]
