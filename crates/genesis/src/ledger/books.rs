@@ -42,7 +42,7 @@ impl Books {
             Bucket::ForeignChainEscrow
             | Bucket::PhatClusterEscrow
             | Bucket::IndexInflight
-            | Bucket::Stranded => add(&mut self.escrow.entry((class, id)).or_default(), amount)?,
+            | Bucket::Stranded => add(self.escrow.entry((class, id)).or_default(), amount)?,
             _ => {}
         }
         self.book(bucket, amount)

@@ -18,6 +18,8 @@ use super::{
 };
 use crate::Pair;
 
+/// Bytes of `System.Account` before balances had flags; one of now has 80.
+const OLD_ACCOUNTS: [usize; 3] = [69, 72, 76];
 /// Asset id of W-PHA.
 const WPHA: u32 = 10_000;
 /// Storage version of Phala's pallets.
@@ -181,7 +183,7 @@ impl State {
         match key.entry {
             "System.Account" => {
                 let id = key.blake()?;
-                if value.len() != 80 {
+                if OLD_ACCOUNTS.contains(&value.len()) {
                     return Err(LedgerError::AccountLayout {
                         key: hex(key.key),
                         length: value.len(),

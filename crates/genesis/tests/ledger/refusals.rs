@@ -75,6 +75,19 @@ fn a_value_with_trailing_bytes_is_refused() {
 }
 
 #[test]
+fn an_account_with_a_byte_more_or_less_is_refused() {
+    for length in [79, 81] {
+        code(
+            |pairs| {
+                let key = first(pairs, "System", "Account");
+                pairs.get_mut(&key).unwrap().resize(length, 0);
+            },
+            42,
+        );
+    }
+}
+
+#[test]
 fn a_key_whose_hash_is_not_of_what_follows_is_refused() {
     code(
         |pairs| {
