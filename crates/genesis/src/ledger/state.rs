@@ -33,6 +33,9 @@ const VERSION_KEY: [u8; 16] = [
 /// Pallets whose storage is read and whose version must therefore be there.
 const PALLETS: [&str; 5] =
     ["PhalaComputation", "PhalaStakePoolv2", "PhalaVault", "PhalaWrappedBalances", "PhalaBasePool"];
+/// Phala's other pallets: their version may be missing, but not be another one.
+const OTHER_PALLETS: [&str; 5] =
+    ["PhalaMq", "PhalaRegistry", "PhalaStakePool", "PhalaPhatContracts", "PhalaPhatTokenomic"];
 /// Entries of the first stake pool pallet that may be left.
 const LEGACY_ALLOWED: [&str; 3] = ["SubAccountPreimages", "SubAccountAssignments", "PoolCount"];
 
@@ -129,7 +132,7 @@ impl State {
                 table.insert(join(twox128(pallet), twox128(name)), entry);
             }
         }
-        for pallet in PALLETS {
+        for pallet in PALLETS.into_iter().chain(OTHER_PALLETS) {
             table.insert(join(twox128(pallet), VERSION_KEY), pallet);
         }
         let legacy = twox128("PhalaStakePool");
@@ -173,6 +176,12 @@ impl State {
         for pallet in PALLETS {
             let found = self.versions.get(pallet).copied();
             if found != Some(STORAGE_VERSION) {
+                return Err(LedgerError::StorageVersion { pallet, found });
+            }
+        }
+        for pallet in OTHER_PALLETS {
+            let found = self.versions.get(pallet).copied();
+            if found.is_some_and(|version| version != STORAGE_VERSION) {
                 return Err(LedgerError::StorageVersion { pallet, found });
             }
         }

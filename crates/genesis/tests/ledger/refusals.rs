@@ -145,6 +145,13 @@ fn storage_of_another_version_or_without_one_is_refused() {
         code(|pairs| drop(pairs.insert(key.clone(), vec![6, 0])), 46);
         code(|pairs| drop(pairs.remove(&key).unwrap()), 46);
     }
+    for pallet in ["PhalaMq", "PhalaRegistry", "PhalaStakePool", "PhalaPhatContracts"] {
+        let key = prefix(pallet, ":__STORAGE_VERSION__:");
+        code(|pairs| drop(pairs.insert(key.clone(), vec![6, 0])), 46);
+        let Some(mut pairs) = mini() else { return };
+        pairs.insert(key, vec![7, 0]);
+        assert!(run(&pairs, &Options::default()).ledger.is_ok());
+    }
 }
 
 #[test]
