@@ -147,7 +147,13 @@ impl Dump<'_> {
         let mut spool = NodeSpool::new().map_err(SynthError::Sort)?;
         let mut trie = TrieEncoder::new(state_version);
         for pair in sorted.iter().map_err(SynthError::Sort)? {
-            let Some(pair) = damage.apply(pair.map_err(SynthError::Sort)?) else { continue };
+            let Some(mut pair) = damage.apply(pair.map_err(SynthError::Sort)?) else { continue };
+            if state_version == 1 && pair.key == self.child_key {
+                // A child trie in another layout has another root.
+                let child = self.child.iter().map(|pair| Ok(pair.clone()));
+                let root = trie_root(state_version, child, &mut |_| Ok(()));
+                pair.value = root.map_err(SynthError::Sort)?.to_vec();
+            }
             trie.push(&pair.key, &pair.value, &mut |node| spool.put(&[], &node))
                 .map_err(SynthError::Sort)?;
             let Some((raw, rpc)) = &mut texts else { continue };

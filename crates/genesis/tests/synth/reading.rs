@@ -21,6 +21,15 @@ fn pairs(snapshot: &Snapshot) -> Vec<Pair> {
     snapshot.pairs().map(Result::unwrap).collect()
 }
 
+/// Whether a dump has a root under a layout. Where it holds roots of child tries, these may not fit the layout at all.
+fn has_root(snapshot: &Snapshot, version: StateVersion, root: B256) -> bool {
+    match snapshot.root(version) {
+        Ok(computed) => computed == root,
+        Err(SnapshotError::ChildRoot { .. }) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
 #[test]
 fn every_format_gives_the_same_pairs_and_the_root_of_the_header() {
     let folder = tempfile::tempdir().unwrap();
@@ -39,7 +48,7 @@ fn every_format_gives_the_same_pairs_and_the_root_of_the_header() {
             let snapshot = read(out, format).unwrap();
             assert!(pairs(&snapshot) == expected, "{format} of seed {seed} has other pairs");
             assert_eq!(snapshot.root(StateVersion::V0).unwrap(), made.state_root, "{format}");
-            assert_ne!(snapshot.root(StateVersion::V1).unwrap(), made.state_root, "{format}");
+            assert!(!has_root(&snapshot, StateVersion::V1, made.state_root), "{format}");
             // An RPC gives child tries by other methods.
             if format != "rpc.jsonl" {
                 assert_eq!(child_pairs(&snapshot), child_pairs(&raw), "{format}");
@@ -62,8 +71,7 @@ fn what_the_header_does_not_commit_to_has_another_root() {
         for format in FORMATS {
             let snapshot = read(folder.path(), format).unwrap();
             for version in [StateVersion::V0, StateVersion::V1] {
-                let root = snapshot.root(version).unwrap();
-                assert_ne!(root, made.state_root, "{case:?} in {format}");
+                assert!(!has_root(&snapshot, version, made.state_root), "{case:?} in {format}");
             }
         }
     }
@@ -90,9 +98,14 @@ fn files_that_end_early_or_repeat_a_key_are_refused() {
     for format in FORMATS {
         assert_eq!(code(format), Some(12), "{format}");
     }
-    make(folder.path(), 5, Profile::TINY, Some(BreakCase::DuplicateKey));
-    for format in FORMATS {
+    // A node database holds nodes by their hashes: one that is there twice says nothing else.
+    let made = make(folder.path(), 5, Profile::TINY, Some(BreakCase::DuplicateKey));
+    for format in ["raw.json", "rpc.jsonl"] {
         assert_eq!(code(format), Some(15), "{format}");
+    }
+    for format in ["state.v3.snap", "state.v4.snap"] {
+        let snapshot = read(folder.path(), format).unwrap();
+        assert!(has_root(&snapshot, StateVersion::V0, made.state_root), "{format}");
     }
 }
 
