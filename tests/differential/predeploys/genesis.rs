@@ -12,9 +12,9 @@ const NO_WITHDRAWALS: B256 =
 /// The hash of the development chain's genesis with each profile. It changes with `chainspec/dev.toml`
 /// and `genesis/artifacts`, and with nothing else: not with the machine that builds them.
 const DEV_GENESIS: [(Profile, B256); 3] = [
-    (Profile::Isthmus, b256!("0x9b674193dcbc502b8437f74d363522602e5a9e4849966887a21231832c09dccb")),
-    (Profile::Jovian, b256!("0x35cddee4672011883dd8dcb8edce0556e8b011f2f7718597fdf66a060e2e6d84")),
-    (Profile::Karst, b256!("0x35cddee4672011883dd8dcb8edce0556e8b011f2f7718597fdf66a060e2e6d84")),
+    (Profile::Isthmus, b256!("0x375e61dd618cb470739063e306fac78a500a32b0c7284402ce91c5b5b6131ac2")),
+    (Profile::Jovian, b256!("0x279ad3b9b9117f4b7fd146a2ff236200c138051bc8434d809d404c012f158387")),
+    (Profile::Karst, b256!("0x279ad3b9b9117f4b7fd146a2ff236200c138051bc8434d809d404c012f158387")),
 ];
 
 #[test]
