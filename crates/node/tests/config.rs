@@ -73,7 +73,10 @@ fn switches_can_be_taken_back() {
     assert!(settings.http.http && settings.ws.ws);
     let settings = Layers::default().resolve(&flags(&[])).expect("valid").settings;
     assert!(!settings.http.http && !settings.ws.ws);
-    assert_eq!(settings.http.http_api, ["eth", "net", "web3", "txpool", "debug", "phala", "optimism"]);
+    assert_eq!(
+        settings.http.http_api,
+        ["eth", "net", "web3", "txpool", "debug", "phala", "optimism"]
+    );
 }
 
 #[test]

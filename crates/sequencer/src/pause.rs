@@ -45,7 +45,10 @@ impl std::fmt::Display for Pause {
                 write!(f, "{lag} unsafe blocks above the safe head, {max} allowed")
             }
             Self::NoOrigin { l1_number } => {
-                write!(f, "too far ahead of l1 block {l1_number}, and no endpoint shows the next one")
+                write!(
+                    f,
+                    "too far ahead of l1 block {l1_number}, and no endpoint shows the next one"
+                )
             }
             Self::Failed => f.write_str("the last attempt failed"),
         }

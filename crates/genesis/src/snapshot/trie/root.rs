@@ -7,17 +7,20 @@ use crate::snapshot::{Progress, SnapshotError, Step};
 /// Chunks in memory at once, for each thread.
 const CHUNKS_PER_THREAD: usize = 2;
 
+/// A key and its value, borrowed until the next pair is asked for.
+pub(crate) type BorrowedPair<'a> = (&'a [u8], &'a [u8]);
+
 /// Where pairs come from, in order and each once.
 pub(crate) trait PairSource {
     /// The next key and value; nothing after the last.
-    fn next_pair(&mut self) -> Result<Option<(&[u8], &[u8])>, SnapshotError>;
+    fn next_pair(&mut self) -> Result<Option<BorrowedPair<'_>>, SnapshotError>;
 }
 
 /// A slice of pairs.
 struct SlicePairs<'a, K, V>(std::slice::Iter<'a, (K, V)>);
 
 impl<K: AsRef<[u8]>, V: AsRef<[u8]>> PairSource for SlicePairs<'_, K, V> {
-    fn next_pair(&mut self) -> Result<Option<(&[u8], &[u8])>, SnapshotError> {
+    fn next_pair(&mut self) -> Result<Option<BorrowedPair<'_>>, SnapshotError> {
         Ok(self.0.next().map(|(key, value)| (key.as_ref(), value.as_ref())))
     }
 }
