@@ -94,14 +94,14 @@ impl Overview {
             child_tries: snapshot.child_tries().count(),
             runtime: upgrade.as_ref().map(|(_, name)| name.clone()),
             spec_version: upgrade.map(|(Compact(version), _)| version),
-            block_number: number.or(snapshot.header().map(|header| header.number)),
+            block_number: number.or_else(|| snapshot.header().map(|header| header.number)),
             time_ms: now,
             state_version: match state_version {
                 StateVersion::V0 => 0,
                 StateVersion::V1 => 1,
             },
             state_root,
-            block_hash: snapshot.header().map(Header::hash).or(snapshot.block_hash()),
+            block_hash: snapshot.header().map(Header::hash).or_else(|| snapshot.block_hash()),
             header,
         })
     }

@@ -12,7 +12,7 @@ const PHA_TOKEN: u16 = 0x1000;
 const MIGRATION_RECORD: u16 = 0x1008;
 
 /// Where `PhaToken` keeps its supply; this and the next two are solady's.
-const SUPPLY_SLOT: u128 = 0x0534_5cdf_77eb_68f4_4c;
+const SUPPLY_SLOT: u128 = 0x0005_345c_df77_eb68_f44c;
 /// What a balance's slot is hashed from, after the holder.
 const BALANCE_SEED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0x87, 0xa2, 0x11, 0xa2];
 /// The only checkpoint of the supply. As no holder has a delegate yet, nobody has votes.

@@ -14,7 +14,7 @@ fn a_quote_is_read_in_every_form() {
         hex.clone(),
         format!("0x{hex}\n"),
         format!(" {}\n{}\n", &hex[..4], &hex[4..]),
-        base64.clone(),
+        base64,
         format!("\"0x{hex}\""),
         bytes.clone(),
         format!("{{\"event_log\":\"x\",\"quote\":\"{hex}\"}}"),

@@ -42,7 +42,7 @@ fn the_quote_of_the_documentation_claims_what_is_written_there() {
         ("`quoteId`", code(claims.quoteId)),
         ("MRTD", code(&claims.tdReport[136..184])),
     ]);
-    let mut late = row.input.clone();
+    let mut late = row.input;
     late.now = claims.collateralExpiry;
     assert!(tdx::explain(&late.encode()).unwrap().is_err());
     late.now -= 1;
