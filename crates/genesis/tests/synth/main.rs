@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod generation;
+mod judging;
 mod reading;
