@@ -37,7 +37,7 @@ pub enum Class {
 /// PHA of one class on L2. Every unit is in exactly one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs)] // Names and messages say it.
 pub enum Bucket {
     HoldersLiquid,
     HoldersVesting,

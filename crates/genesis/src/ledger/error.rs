@@ -4,7 +4,7 @@ use super::AccountId;
 
 /// Why the ledger refuses a state. Amounts have 12 decimals.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs)] // Names and messages say it.
 pub enum LedgerError {
     #[error("cannot read the snapshot: {0}")]
     Input(String),

@@ -103,7 +103,7 @@ pub struct PoolCarry {
 
 /// PHA that each contract gets, 18 decimals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs)] // Names and messages say it.
 pub struct Funding {
     pub claims: u128,
     pub pools: u128,

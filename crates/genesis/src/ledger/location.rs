@@ -58,7 +58,7 @@ impl Decode for Junctions {
 }
 
 #[derive(Decode)]
-#[allow(dead_code)]
+#[allow(dead_code)] // Decoded to find where it ends.
 enum Junction {
     Parachain(Compact<u32>),
     AccountId32(Option<NetworkId>, [u8; 32]),
@@ -73,7 +73,7 @@ enum Junction {
 }
 
 #[derive(Decode)]
-#[allow(dead_code)]
+#[allow(dead_code)] // Decoded to find where it ends.
 enum NetworkId {
     ByGenesis([u8; 32]),
     ByFork(u64, [u8; 32]),
@@ -88,7 +88,7 @@ enum NetworkId {
 }
 
 #[derive(Decode)]
-#[allow(dead_code)]
+#[allow(dead_code)] // Decoded to find where it ends.
 enum BodyId {
     Unit,
     Moniker([u8; 4]),
@@ -103,7 +103,7 @@ enum BodyId {
 }
 
 #[derive(Decode)]
-#[allow(dead_code)]
+#[allow(dead_code)] // Decoded to find where it ends.
 enum BodyPart {
     Voice,
     Members(Compact<u32>),

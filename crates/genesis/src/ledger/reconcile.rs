@@ -27,7 +27,7 @@ pub struct Options {
 
 /// What is known of a state even if it is refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs)] // Names and messages say it.
 pub struct Known {
     pub pairs: u64,
     pub block_number: Option<u32>,
